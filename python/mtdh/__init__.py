@@ -33,7 +33,19 @@ from mtdh._errors import (
 )
 from mtdh._lake import Coverage, Lake
 from mtdh._live import Live, LiveAway, live
-from mtdh._report import Candles, Certificate, Check, Conversion, Download, Report, Validation, Verification
+from mtdh._report import (
+    Candles,
+    Certificate,
+    Check,
+    Conversion,
+    Download,
+    Removal,
+    Report,
+    Sync,
+    Validation,
+    Verification,
+    Why,
+)
 from mtdh._rows import Rows
 from mtdh._table import Table
 
@@ -60,13 +72,16 @@ __all__ = [
     "NotFound",
     "QuotaUsedUp",
     "Refused",
+    "Removal",
     "Report",
     "Rows",
+    "Sync",
     "Table",
     "UnknownInstrument",
     "Validation",
     "VendorAway",
     "Verification",
+    "Why",
     "convert",
     "demo",
     "live",

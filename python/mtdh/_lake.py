@@ -16,6 +16,7 @@ from mtdh._rows import Rows
 from mtdh._selection import DATA_TYPES, Names, Options, Selection, names_of, of_venues, selection_of, tables_in
 from mtdh._table import Table
 from mtdh._times import Time
+from mtdh._wants import _Wants
 from mtdh._warn import warn
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Lake:
+class Lake(_Wants):
     """A lake of tick data.
 
     `url` is a folder, `gs://BUCKET[/PREFIX]` or `s3://BUCKET[/PREFIX]`; without it the lake is that of the program: from

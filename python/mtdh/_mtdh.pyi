@@ -73,6 +73,7 @@ class Lake:
     ) -> Batches: ...
     def days_without_tables(self, selection: dict[str, Any]) -> list[str]: ...
     def coverage(self, selection: dict[str, Any]) -> Batches: ...
+    def why(self, key: str, day: _Time, data_type: str | None) -> str: ...
 
 @final
 class Demo:
@@ -165,6 +166,35 @@ def check(
 ) -> str: ...
 def certify(lake: Lake, selection: dict[str, Any], out: str | PathLike[str], read_bytes: bool) -> str: ...
 def verify(lake: Lake, file: str | PathLike[str], read_bytes: bool) -> str: ...
+def wanted(lake: Lake) -> str | None: ...
+def want(
+    lake: Lake,
+    name: str,
+    selection: dict[str, Any],
+    candles: list[str],
+    checks: list[str] | None,
+    settings: list[str],
+    keep_days: int | None,
+    export_grace_hours: int | None,
+) -> None: ...
+def unwant(lake: Lake, name: str) -> None: ...
+def sync(
+    lake: Lake,
+    is_patient: bool,
+    removes_all: bool,
+    break_certificates: bool,
+    max_workers: int | None,
+    on_progress: _OnProgress | None,
+) -> str: ...
+def rm(
+    lake: Lake,
+    selection: dict[str, Any] | None,
+    runs: list[str],
+    has_tables: bool,
+    break_certificates: bool,
+    and_unwant: bool,
+    yes: bool,
+) -> str: ...
 def make_candles(
     lake: Lake,
     selection: dict[str, Any],

@@ -130,6 +130,65 @@ class Verification(Report):
         return f", {of['same']:,} of {of['objects']:,} objects the same, {len(self.differences):,} differences, {read}"
 
 
+class Sync(Report):
+    """The report of a sync. False unless the lake is as is wanted."""
+
+    @property
+    def sets(self) -> list[dict[str, Any]]:
+        """The sets of `lake.toml`, each with what was done for it, what is missing, and its verdict."""
+        return list(self.document["report"]["sets"])
+
+    @property
+    def run_id(self) -> str:
+        """The run's name in the lake, below `runs/`."""
+        return str(self.document["report"]["run_id"])
+
+    def _words(self) -> str:
+        return "".join(f", {of['name']}: {of['verdict'].replace('_', ' ')}" for of in self.sets)
+
+
+class Removal(Report):
+    """What was, or would be, removed. False if the lake has nothing of it."""
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """The objects: `kind`, `path` in the lake, `bytes`."""
+        return list(self.document["objects"])
+
+    @property
+    def removed(self) -> bool:
+        """Whether they are gone; otherwise they were only looked up."""
+        return bool(self.document["removed"])
+
+    def _words(self) -> str:
+        done = "removed" if self.removed else "not removed"
+        return f", {len(self.objects):,} objects, {self.document['bytes']:,} bytes, {done}"
+
+
+class Why(Report):
+    """The evidence for one partition: what the vendor said, what the lake has of it and what became of it. False if it is missing.
+
+    `document` has all of it; `str` gives ten lines.
+    """
+
+    @property
+    def status(self) -> str:
+        """`stored`, `empty`, `absent`, `missing`, `not_exported_yet` or `not_expected`."""
+        return str(self.document["why"]["status"])
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """The evidence: `source`, `fetched_at`, `rows`, `grade`, `checks`, `gaps`, `candles`, `reissues` and more."""
+        return dict(self.document["why"])
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name}: {text}" for name, text in self.document["lines"])
+
+    def _words(self) -> str:
+        of = self.document["why"]
+        return f", {of['day']} {of['data_type']} {of['instrument_key']}, {self.status.replace('_', ' ')}"
+
+
 class Check(Report):
     """The report of a check."""
 

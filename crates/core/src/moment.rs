@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use crate::day::{Day, DayRange};
 
+mod length;
 mod text;
 
 /// What a person may write, in the words of errors and helps.
@@ -21,7 +22,7 @@ pub const DAY_FORMS: &str = "2024-03-01, 2024-03, yesterday or today; days are t
 /// A time as a person writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeValue {
-    /// A whole day, or all days of a month.
+    /// A whole day, all days of a month, or the last days or months that have ended.
     Days(DayRange),
     /// A moment, microseconds since the Unix epoch, UTC.
     Moment(i64),
@@ -68,7 +69,8 @@ pub enum TimeError {
 impl TimeValue {
     /// Parses a text. `now_us` says what `today` and `yesterday` are, microseconds since the Unix epoch, UTC.
     ///
-    /// Forms: a day `2024-03-01`, a month `2024-03`, `yesterday`, `today`; a moment `2024-03-01T12`, `2024-03-01 12:30`,
+    /// Forms: a day `2024-03-01`, a month `2024-03`, `yesterday`, `today`, the last days, weeks or months that have ended `last 7d`,
+    /// `last 2w`, `last 1mo`; a moment `2024-03-01T12`, `2024-03-01 12:30`,
     /// `2024-03-01T12:30:15.25`, each also with `Z`, `+01:00`, `+0100` or `+01`; a moment as 15 or 16 digits, which are
     /// microseconds since the Unix epoch (1973 to 2286). Letters may have any case.
     ///
@@ -140,6 +142,7 @@ impl fmt::Display for TimeValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TimeValue::Days(days) if days.first() == days.last() => days.first().fmt(f),
+            TimeValue::Days(days) if !is_month(*days) => write!(f, "{} to {}", days.first(), days.last()),
             TimeValue::Days(days) => write!(f, "{:04}-{:02}", days.first().year(), days.first().month()),
             TimeValue::Moment(us) => {
                 let (day, rest) = (Day::containing_us(*us), us.rem_euclid(crate::day::DAY_US));
@@ -152,6 +155,44 @@ impl fmt::Display for TimeValue {
                 f.write_str("Z")
             }
         }
+    }
+}
+
+/// The days or months that have ended last, or the hours up to now: the start of a range, and its end where the start does not have
+/// it. `text` is a length, such as `7d`, `2w`, `1mo`, `3h` or `90m`; `now_us` as in [`TimeValue::parse`].
+///
+/// # Errors
+/// [`TimeError::Form`] when it is no length, or reaches beyond the calendar.
+///
+/// ```
+/// use mtdh_core::moment::{self, TimeValue};
+/// let noon = 1_709_294_400_000_000; // 2024-03-01T12:00Z
+/// let (days, _) = moment::last("7d", noon).unwrap();
+/// assert_eq!(days.to_string(), "2024-02-23 to 2024-02-29");
+/// assert_eq!(moment::last("1mo", noon).unwrap().0.to_string(), "2024-02");
+/// assert_eq!(moment::last("3h", noon).unwrap().0, TimeValue::Moment(noon - 3 * 3_600_000_000));
+/// ```
+pub fn last(text: &str, now_us: i64) -> Result<(TimeValue, Option<TimeValue>), TimeError> {
+    length::last(text, now_us).map_err(|cause| TimeError::Form { text: text.to_owned(), cause })
+}
+
+/// Parses the end of a range, beside its start: [`TimeValue::parse`], or a length after the start, such as `+1h`, `+7d` or `+1mo`.
+///
+/// # Errors
+/// As [`TimeValue::parse`], and when the length is none or reaches beyond the calendar.
+///
+/// ```
+/// use mtdh_core::moment::{self, TimeValue};
+/// let start = TimeValue::parse("2024-03-01", 0).unwrap();
+/// assert_eq!(moment::end(start, "+7d", 0).unwrap().to_string(), "2024-03-07");
+/// assert_eq!(moment::end(start, "+1h", 0).unwrap().to_string(), "2024-03-01T01:00:00Z");
+/// ```
+pub fn end(start: TimeValue, text: &str, now_us: i64) -> Result<TimeValue, TimeError> {
+    match text.strip_prefix('+') {
+        Some(rest) if rest.ends_with(|c: char| c.is_ascii_alphabetic()) => {
+            length::after(start, rest).map_err(|cause| TimeError::Form { text: text.to_owned(), cause })
+        }
+        _ => TimeValue::parse(text, now_us),
     }
 }
 
@@ -183,6 +224,13 @@ pub fn range(start: TimeValue, end: Option<TimeValue>) -> Result<Range<i64>, Tim
 pub fn days(first: TimeValue, last: Option<TimeValue>) -> Result<DayRange, TimeError> {
     let (end, from) = (last.unwrap_or(first), first.days()?);
     DayRange::new(from.first(), end.days()?.last()).map_err(|_| TimeError::Backwards { start: first, end })
+}
+
+/// Whether some days are all those of a month.
+fn is_month(days: DayRange) -> bool {
+    let (first, last) = (days.first(), days.last());
+    let is_of_one = (first.year(), first.month()) == (last.year(), last.month());
+    is_of_one && first.day_of_month() == 1 && last.next().day_of_month() == 1
 }
 
 /// Whether a time is in the years 1 to 9999, which have four digits.

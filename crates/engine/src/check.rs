@@ -131,6 +131,8 @@ pub struct CheckReport {
     pub looked: BTreeMap<(Day, Subject), Looked>,
     /// Series compared with those of another source, for the reports' plots.
     pub comparisons: Vec<comparison::Comparison>,
+    /// The sets of what is wanted that it is about, each with its days; empty: it is about something else.
+    pub about: Vec<String>,
     /// What could not be done, for people.
     pub notes: Vec<String>,
     /// Whether the run was cancelled before its end.

@@ -51,10 +51,11 @@ pub use check::{
 pub use config::{Config, DATASETS_URL, METADATA_URL};
 pub use download::{DownloadOptions, PlanOptions, Planned};
 pub use fleet::WorkOptions;
-pub(crate) use served::evidence;
-pub use served::{Evidence, StoredObject};
+pub use served::StoredObject;
 pub use tables::{Proved, Views};
 pub use validate::{ValidateOptions, Validation};
+
+pub use crate::why::Evidence;
 
 /// The future of a use case.
 pub type Work<'a, T> = BoxFuture<'a, Result<T, EngineError>>;

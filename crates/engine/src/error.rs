@@ -182,7 +182,10 @@ pub enum EngineError {
     #[error("a certificate cannot be about a limited number of instruments: name them by keys or patterns")]
     CertifiedLimit,
     /// What recordings should have is known in another way, of which no certificate is made.
-    #[error("certificates are made of the vendor's data, not of recordings")]
+    #[error(
+        "certificates are made of the vendor's data, not of recordings: what a recorded day should have follows from its captures, which \
+         a copy of the lake need not have"
+    )]
     CertifiedRecordings,
     /// A table over the first instruments of a day would have others after the next.
     #[error("tables cannot have a limited number of instruments: name them by keys or patterns")]
@@ -197,6 +200,12 @@ pub enum EngineError {
         table: String,
         /// How often it was tried.
         attempts: u32,
+    },
+    /// A certificate of the lake cannot be read, so that nobody knows whether it names what would go.
+    #[error("nothing is removed, as a certificate cannot be used: {reason}")]
+    UnreadCertificate {
+        /// The certificate and why.
+        reason: String,
     },
     /// An object has no digest of its data.
     #[error(
@@ -395,6 +404,7 @@ impl EngineError {
             | EngineError::CertifiedRecordings
             | EngineError::PublishedLimit
             | EngineError::PublishedRecordings
+            | EngineError::UnreadCertificate { .. }
             | EngineError::NoDigest { .. }
             | EngineError::NotCertifiable(_)
             | EngineError::TooManyPartitions { .. }

@@ -5,6 +5,7 @@ pub(crate) mod merge;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::StreamExt;
 use mtdh_core::error::chain;
 use mtdh_core::expectation::{NotExpected, VenueNote};
 use mtdh_core::instrument::Instrument;
@@ -97,6 +98,32 @@ pub async fn write_instruments(
     selection: &Selection,
     removed: Removed,
 ) -> Result<InstrumentsReport, EngineError> {
+    write_tables(lake, source, selection, removed, Aggregate::Written).await
+}
+
+/// Days whose tables are made of one reading of the vendor's lists.
+const ASKED_TOGETHER: usize = 31;
+
+/// Such pieces written at the same time.
+const WRITTEN_TOGETHER: usize = 4;
+
+/// Whether a range of days gets one table of all its days too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Aggregate {
+    /// It does; the days' tables are held in memory.
+    Written,
+    /// It does not.
+    None,
+}
+
+/// As [`write_instruments`].
+async fn write_tables(
+    lake: &Lake,
+    source: &InstrumentSource<'_>,
+    selection: &Selection,
+    removed: Removed,
+    aggregate: Aggregate,
+) -> Result<InstrumentsReport, EngineError> {
     lake.check_writable().await?;
     let mut report = InstrumentsReport::default();
     let (mut native, mut shared) = (BTreeSet::new(), BTreeSet::new());
@@ -142,7 +169,9 @@ pub async fn write_instruments(
             report.not_expected.extend(lines(day, &expectation.not_expected));
             let is_of_run = |i: &&Instrument| selection.venues.iter().any(|v| v == i.key.venue());
             report.withdrawn.extend(losses(day, table.instruments.iter().filter(is_of_run)));
-            days.push((day, table.instruments));
+            if aggregate == Aggregate::Written {
+                days.push((day, table.instruments));
+            }
         }
     }
     report.unavailable = unavailable.into_iter().collect();
@@ -186,6 +215,8 @@ pub async fn ensure_instruments(
 ) -> Result<(Vec<Day>, Vec<Unavailable>), EngineError> {
     let (mut written, mut unavailable) = (Vec::new(), BTreeSet::new());
     let phase = phase::days("reading instrument tables", selection.days);
+    // Days that lack the same venues are asked for together: the vendor's lists are read once for all of them.
+    let mut together: Vec<(DayRange, Vec<String>)> = Vec::new();
     for day in selection.days.days() {
         let _day_done = phase.item();
         let table = lake.day_table(day).await?.unwrap_or_default();
@@ -206,20 +237,40 @@ pub async fn ensure_instruments(
         if venues.is_empty() {
             continue;
         }
-        let days = DayRange::new(day, day).expect("a day does not end before it starts");
-        let part = Selection { days, venues, ..selection.clone() };
-        match write_instruments(lake, source, &part, Removed::Keep).await {
-            Ok(report) => {
-                unavailable.extend(report.unavailable);
-                written.push(day);
+        match together.last_mut() {
+            Some((days, of))
+                if *of == venues && days.last().next() == day && days.days().count() < ASKED_TOGETHER =>
+            {
+                *days = DayRange::new(days.first(), day).expect("a day does not end before it starts");
             }
-            // The tables have the other venues, which go on.
-            Err(error) if part.venues.len() < selection.venues.len() && is_of_venue(&error) => {
-                let cause = chain(&error);
-                unavailable
-                    .extend(part.venues.into_iter().map(|venue| Unavailable { venue, cause: cause.clone() }));
+            _ => together.push((DayRange::of(day), venues)),
+        }
+    }
+    // The first reading brings the vendor's lists; the others find them on the disk.
+    let rest = together.split_off(together.len().min(1));
+    for (pieces, at_once) in [(together, 1), (rest, WRITTEN_TOGETHER)] {
+        let writes = pieces.into_iter().map(|(days, venues)| async move {
+            let part = Selection { days, venues, ..selection.clone() };
+            let report = write_tables(lake, source, &part, Removed::Keep, Aggregate::None).await;
+            (part, report)
+        });
+        let writes: Vec<_> = writes.collect();
+        let mut done = futures::stream::iter(writes).buffered(at_once);
+        while let Some((part, report)) = done.next().await {
+            match report {
+                Ok(report) => {
+                    unavailable.extend(report.unavailable);
+                    written.extend(part.days.days());
+                }
+                // The tables have the other venues, which go on.
+                Err(error) if part.venues.len() < selection.venues.len() && is_of_venue(&error) => {
+                    let cause = chain(&error);
+                    unavailable.extend(
+                        part.venues.into_iter().map(|venue| Unavailable { venue, cause: cause.clone() }),
+                    );
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
         }
     }
     Ok((written, unavailable.into_iter().collect()))

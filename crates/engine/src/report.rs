@@ -53,6 +53,9 @@ pub struct Document {
     pub first_day: Option<String>,
     /// Last day; `None`: files.
     pub last_day: Option<String>,
+    /// The sets of what is wanted that it is about, each with its days; empty: flags, earlier runs or files say what it is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<String>,
     /// Findings of this severity or worse make the exit status 1.
     pub fail_on: &'static str,
     /// Whether there are none, and something was checked: the exit status is 0.
@@ -213,6 +216,7 @@ impl Document {
             settings: changed(plan),
             first_day: head.days.map(|d| d.first().to_string()),
             last_day: head.days.map(|d| d.last().to_string()),
+            about: report.about.clone(),
             fail_on: head.fail_on.name(),
             is_clean: verdict == Verdict::Clean,
             verdict,

@@ -18,6 +18,7 @@ use mtdh_core::{DataType, Day};
 use tokio_util::sync::CancellationToken;
 
 use crate::candles::{CandleSummary, Remake};
+use crate::certify::named::{Named, named};
 use crate::check::CheckPlan;
 use crate::check::kept::Keep;
 use crate::check::lake::{RowsOf, now_us};
@@ -33,7 +34,7 @@ use crate::selection::Selection;
 use crate::validate::ValidationReport;
 use crate::validate::verdict::ExportGrace;
 use crate::want::Chosen;
-use retention::{Certified, Retain};
+use retention::Retain;
 
 pub use hold::{LastSync, Patience};
 pub use report::{LISTED, SetReport, SyncReport};
@@ -172,9 +173,10 @@ async fn work(
         return Ok(());
     }
     let lake = &context.lake;
-    let certified = match options.break_certificates {
-        true => Certified::default(),
-        false => Certified::read(lake, sets).await?,
+    let removes = sets.iter().any(|chosen| chosen.set.keep_days.is_some());
+    let certified = match removes && !options.break_certificates {
+        true => named(lake).await?,
+        false => Named::default(),
     };
     let retain = Retain { lake, sets, retention: options.retention, certified: &certified };
     for (chosen, set) in sets.iter().zip(&mut report.sets) {

@@ -99,6 +99,9 @@ pub struct ValidationReport {
     pub days_not_exported: Vec<String>,
     /// Files that failed in the preceding download of `full-pipeline`.
     pub failed_files: usize,
+    /// The sets of what is wanted that it is about, each with its days; empty: it is about something else.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<String>,
     /// The verdict.
     pub verdict: Verdict,
     /// Partitions whose rows were all read.

@@ -1,6 +1,7 @@
 //! What is wanted of a lake, as selections: each set of `lake.toml` at a time, narrowed by what a caller asks for.
 
 mod asked;
+mod document;
 mod merge;
 
 use mtdh_core::DayRange;
@@ -13,6 +14,7 @@ use crate::selection::{Filter, Selection};
 
 pub use asked::{Asked, AskedOfLake};
 pub(crate) use asked::{asked, forget, note};
+pub use document::document;
 
 /// A set, and what it selects at a time.
 #[derive(Clone, Debug)]

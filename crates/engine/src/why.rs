@@ -2,6 +2,7 @@
 //!
 //! Reads only. What is not known is said to be unknown; nothing is inferred from names or times.
 
+mod evidence;
 mod lines;
 mod look;
 
@@ -9,6 +10,8 @@ use serde::Serialize;
 
 use crate::check::kept::KeptLine;
 
+pub use evidence::Evidence;
+pub(crate) use evidence::evidence;
 pub(crate) use look::why;
 
 /// The evidence for a partition. All times are RFC 3339, UTC.

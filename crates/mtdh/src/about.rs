@@ -16,6 +16,8 @@ pub struct About {
     pub selections: Vec<Selection>,
     /// The sets of `lake.toml` behind them, in the same order. Empty: flags or earlier runs say what it is about.
     pub sets: Vec<WantedSet>,
+    /// The names of these sets, each with its days.
+    pub names: Vec<String>,
 }
 
 /// What a verb is about without a `lake.toml`.
@@ -73,7 +75,7 @@ pub async fn about(
     };
     let selection = by_flags(&filter, days)?;
     check_venues(context, &selection).await?;
-    Ok(About { selections: vec![selection], sets: Vec::new() })
+    Ok(About { selections: vec![selection], sets: Vec::new(), names: Vec::new() })
 }
 
 async fn wanted(context: &Context, by: &Narrowing) -> Result<Option<About>> {
@@ -83,16 +85,15 @@ async fn wanted(context: &Context, by: &Narrowing) -> Result<Option<About>> {
             "nothing that lake.toml wants is left by these flags; --everything is about all that they select"
         );
     }
-    let mut about = About { selections: Vec::new(), sets: Vec::new() };
-    let mut names = Vec::new();
+    let mut about = About { selections: Vec::new(), sets: Vec::new(), names: Vec::new() };
     for chosen in sets {
         check_venues(context, &chosen.selection).await?;
         let days = chosen.selection.days;
-        names.push(format!("{} {} to {}", chosen.name, days.first(), days.last()));
+        about.names.push(format!("{} {} to {}", chosen.name, days.first(), days.last()));
         about.selections.push(chosen.selection);
         about.sets.push(chosen.set);
     }
-    note(&format!("about what lake.toml wants: {}", names.join("; ")));
+    note(&format!("about what lake.toml wants: {}", about.names.join("; ")));
     Ok(Some(about))
 }
 
@@ -112,7 +113,7 @@ async fn asked(context: &Context, by: &Narrowing) -> Result<Option<About>> {
     for selection in &selections {
         check_venues(context, selection).await?;
     }
-    Ok(Some(About { selections, sets: Vec::new() }))
+    Ok(Some(About { selections, sets: Vec::new(), names: Vec::new() }))
 }
 
 impl About {

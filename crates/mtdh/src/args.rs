@@ -18,6 +18,7 @@ mod man;
 mod paths;
 mod publish;
 mod rm;
+mod same;
 mod serve;
 mod sim;
 mod want;
@@ -108,17 +109,19 @@ pub fn parse(words: Vec<OsString>) -> Result<(Cli, Vec<String>), clap::Error> {
     time::at(time::now_us(), || parse_now(words))
 }
 
-fn parse_now(words: Vec<OsString>) -> Result<(Cli, Vec<String>), clap::Error> {
+pub(crate) fn parse_now(words: Vec<OsString>) -> Result<(Cli, Vec<String>), clap::Error> {
     let mut command = command();
     let former::Translated { words, notes } = former::translated(words, &command)
         .map_err(|reason| command.error(clap::error::ErrorKind::InvalidValue, reason))?;
+    let words = same::resolved(words, &command, time::parsed_at())
+        .map_err(|reason| command.error(clap::error::ErrorKind::ValueValidation, reason))?;
     let words = lists::gathered(words, &command);
     Ok((Cli::from_arg_matches(&command.try_get_matches_from(words)?)?, notes))
 }
 
 /// The command line's definition.
 pub fn command() -> clap::Command {
-    help::with_help(Cli::command())
+    same::with_same_names(help::with_help(Cli::command()))
 }
 
 #[derive(Debug, Subcommand)]

@@ -32,7 +32,7 @@ pub fn value(text: &str) -> Result<TimeValue, TimeError> {
 }
 
 /// What the clock shows to flags.
-fn parsed_at() -> i64 {
+pub fn parsed_at() -> i64 {
     PARSED_AT.get().unwrap_or_else(now_us)
 }
 
@@ -70,19 +70,18 @@ pub fn shown(us: i64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
     use mtdh_core::moment;
 
     use super::*;
-    use crate::args::{Cli, Command, GetArgs};
+    use crate::args::{Command, GetArgs};
 
     const TIMES: &str = include_str!("../../core/tests/shared/times.csv");
     const RANGES: &str = include_str!("../../core/tests/shared/time_ranges.csv");
 
     fn parsed(now: &str, words: &str, flags: &[String]) -> Result<Command, String> {
-        let words = words.split(' ').map(str::to_owned).chain(flags.iter().cloned());
-        let cli = at(now.parse().unwrap(), || Cli::try_parse_from(words));
-        cli.map(|cli| cli.command).map_err(|error| error.to_string())
+        let words = words.split(' ').map(Into::into).chain(flags.iter().map(Into::into)).collect();
+        let read = at(now.parse().unwrap(), || crate::args::parse_now(words));
+        read.map(|(cli, _)| cli.command).map_err(|error| error.to_string())
     }
 
     fn get(now: &str, flags: &[String]) -> Result<GetArgs, String> {

@@ -77,7 +77,7 @@ impl SelectionArgs {
         self.filter(py)?.of_vendor(days).map_err(|error| raised(py, error))
     }
 
-    fn filter(&self, py: Python<'_>) -> PyResult<Filter> {
+    pub fn filter(&self, py: Python<'_>) -> PyResult<Filter> {
         let venue = |text: &String| mtdh_core::venue::parse_any_venue(text).map_err(|error| wrong(py, error));
         Ok(Filter {
             venues: self.venues.iter().map(venue).collect::<PyResult<_>>()?,
@@ -237,6 +237,26 @@ impl Lake {
         let context = self.shared.context()?;
         let days = wait_briefly(py, context.days_without_tables(&selection))?;
         Ok(days.map_err(|error| raised(py, error))?.iter().map(ToString::to_string).collect())
+    }
+
+    /// The evidence for an instrument's day, a JSON document: a list with an entry for each data type.
+    fn why(&self, py: Python<'_>, key: &str, day: Time, data_type: Option<&str>) -> PyResult<String> {
+        let days = days_from(py, &day, None)?;
+        if days.first() != days.last() {
+            return Err(wrong(
+                py,
+                format!("{} to {} are several days; one is meant", days.first(), days.last()),
+            ));
+        }
+        let data_type = data_type.map(|text| self::data_type(py, text)).transpose()?;
+        let context = self.shared.context()?;
+        let found = wait_briefly(py, context.why(key, days.first(), data_type))?;
+        let found = found.map_err(|error| raised(py, error))?;
+        let document = found.iter().map(|why| {
+            let lines: Vec<_> = why.lines().into_iter().collect();
+            serde_json::json!({ "why": why, "lines": lines, "is_answered": why.is_answered() })
+        });
+        Ok(serde_json::Value::from_iter(document).to_string())
     }
 
     /// What the lake has beside what is expected, a row for each partition.

@@ -15,6 +15,7 @@ mod runs;
 mod runtime;
 mod times;
 mod validation;
+mod want;
 
 use pyo3::prelude::*;
 
@@ -35,6 +36,11 @@ fn _mtdh(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(runs::validate, module)?)?;
     module.add_function(wrap_pyfunction!(certificates::certify, module)?)?;
     module.add_function(wrap_pyfunction!(certificates::verify, module)?)?;
+    module.add_function(wrap_pyfunction!(want::wanted, module)?)?;
+    module.add_function(wrap_pyfunction!(want::want, module)?)?;
+    module.add_function(wrap_pyfunction!(want::unwant, module)?)?;
+    module.add_function(wrap_pyfunction!(want::sync, module)?)?;
+    module.add_function(wrap_pyfunction!(want::rm, module)?)?;
     module.add_function(wrap_pyfunction!(runs::check, module)?)?;
     module.add_function(wrap_pyfunction!(runs::make_candles, module)?)?;
     module.add_function(wrap_pyfunction!(runs::write_instruments, module)?)?;

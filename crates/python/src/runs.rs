@@ -47,6 +47,11 @@ impl Run {
         Run { stop: CancellationToken::new(), progress: Arc::default(), on_progress }
     }
 
+    /// The counters and the stop, for options of a use case.
+    pub fn shared(&self) -> (Arc<Progress>, CancellationToken) {
+        (self.progress.clone(), self.stop.clone())
+    }
+
     /// Waits for work, and tells its counters ten times a second and once at its end.
     pub fn wait_for<T: Send>(
         &self,

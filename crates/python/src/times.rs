@@ -15,6 +15,14 @@ pub enum Time {
 }
 
 impl Time {
+    /// The value as the end of a range that begins with `start`.
+    fn end(&self, start: TimeValue, now_us: i64) -> Result<TimeValue, TimeError> {
+        match self {
+            Time::Microseconds(us) => TimeValue::of_us(*us),
+            Time::Text(text) => moment::end(start, text, now_us),
+        }
+    }
+
     fn value(&self, now_us: i64) -> Result<TimeValue, TimeError> {
         match self {
             Time::Microseconds(us) => TimeValue::of_us(*us),
@@ -40,7 +48,7 @@ pub fn time_range(
 ) -> PyResult<(i64, i64)> {
     let now = now_us.unwrap_or_else(self::now_us);
     let range = start.value(now).and_then(|start| {
-        let end = end.map(|end| end.value(now)).transpose()?;
+        let end = end.map(|end| end.end(start, now)).transpose()?;
         moment::range(start, end)
     });
     let range = range.map_err(|error| raise(py, "BadRequest", &error.to_string(), None))?;
@@ -66,8 +74,9 @@ pub fn days(
 /// # Errors
 /// When one of them has a time of day, or the range is empty.
 pub fn day_range(start: &Time, end: Option<&Time>, now_us: i64) -> Result<mtdh_core::DayRange, TimeError> {
-    let end = end.map(|end| end.value(now_us)).transpose()?;
-    moment::days(start.value(now_us)?, end)
+    let start = start.value(now_us)?;
+    let end = end.map(|end| end.end(start, now_us)).transpose()?;
+    moment::days(start, end)
 }
 
 /// The days of two values, by this machine's clock.

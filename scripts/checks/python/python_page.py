@@ -63,7 +63,8 @@ def table(rows):
 def of_class(kind):
     """A class: its docstring without the examples, and its methods."""
     text = re.split(r"^>>> ", inspect.getdoc(kind), maxsplit=1, flags=re.M)[0].strip()
-    members = [(name, value) for name, value in vars(kind).items() if not name.startswith("_") and (callable(value) or isinstance(value, property))]
+    own = [base for base in kind.__mro__ if base is kind or base.__name__.startswith("_")]  # what a class is written in parts as
+    members = [(name, value) for base in own for name, value in vars(base).items() if not name.startswith("_") and (callable(value) or isinstance(value, property))]
     methods = table((call(name, value), summary(value)) for name, value in members)
     return f"## {kind.__name__}\n\n{text}\n" + (f"\n| | |\n|---|---|\n{methods}\n" if methods else "")
 

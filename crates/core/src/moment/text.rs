@@ -28,8 +28,17 @@ pub(super) fn value(text: &str, now_us: i64) -> Result<TimeValue, Cause> {
     calendar(text)
 }
 
-/// `today` and `yesterday`; `None` if it is none of these.
+/// `today`, `yesterday` and `last 7d`; `None` if it is none of these.
 fn relative(text: &str, now_us: i64) -> Option<Result<TimeValue, Cause>> {
+    if let Some((head, length)) = text.split_at_checked("last ".len())
+        && head.eq_ignore_ascii_case("last ")
+    {
+        return Some(match super::length::last(length, now_us) {
+            Ok((days, None)) => Ok(days),
+            Ok(_) => Err("hours and minutes up to now have a moment as start and another as end".into()),
+            Err(cause) => Err(cause),
+        });
+    }
     let back = |word: &str, days| {
         let (head, rest) = text.split_at_checked(word.len())?;
         head.eq_ignore_ascii_case(word).then_some((days, rest))

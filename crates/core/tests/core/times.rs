@@ -44,7 +44,7 @@ fn two_values_mean_what_the_table_says() {
         let now = now.parse().unwrap();
         let end = (!end.is_empty()).then_some(end);
         let both = TimeValue::parse(start, now)
-            .and_then(|start| Ok((start, end.map(|end| TimeValue::parse(end, now)).transpose()?)));
+            .and_then(|start| Ok((start, end.map(|end| moment::end(start, end, now)).transpose()?)));
         match both.and_then(|(start, end)| moment::range(start, end)) {
             Ok(range) => {
                 let shown = [range.start.to_string(), (range.end - 1).to_string(), String::new()];
@@ -61,6 +61,10 @@ fn two_values_mean_what_the_table_says() {
 fn a_value_is_written_in_a_form_that_means_the_same() {
     for [text, now, _, _, _] in rows(TIMES) {
         let Ok(value) = TimeValue::parse(text, now.parse().unwrap()) else { continue };
+        // Days that are neither one nor a month have no form but two values.
+        if value.to_string().contains(" to ") {
+            continue;
+        }
         assert_eq!(TimeValue::parse(&value.to_string(), 0), Ok(value), "{text}");
     }
 }

@@ -1,13 +1,11 @@
 //! What a set no longer keeps. Only of sets that say how long they keep, little at a time, and never what another set wants or a
 //! certificate names.
 
-use std::collections::BTreeSet;
-
-use mtdh_core::partition::{Origin, Partition};
 use mtdh_core::{DataType, Day, DayRange};
 use mtdh_lake::Lake;
 
 use super::report::SetReport;
+use crate::certify::named::Named;
 use crate::error::EngineError;
 use crate::removal::{Removal, RemovalRequest, Removed, find, remove};
 use crate::runs::phase;
@@ -33,43 +31,7 @@ pub(super) struct Retain<'a> {
     /// All that is wanted.
     pub sets: &'a [Chosen],
     pub retention: Retention,
-    pub certified: &'a Certified,
-}
-
-/// What certificates of the lake name: others compare with it.
-#[derive(Default)]
-pub(super) struct Certified {
-    partitions: BTreeSet<Partition>,
-    /// Why one cannot be used, so that nobody knows what it names.
-    unread: Option<String>,
-}
-
-impl Certified {
-    /// Reads them, if a set removes anything at all. They are untrusted.
-    ///
-    /// # Errors
-    /// When the lake cannot be read.
-    pub async fn read(lake: &Lake, sets: &[Chosen]) -> Result<Certified, EngineError> {
-        let mut certified = Certified::default();
-        if sets.iter().all(|chosen| chosen.set.keep_days.is_none()) {
-            return Ok(certified);
-        }
-        for entry in lake.certificates().await? {
-            match lake.certificate(&entry).await? {
-                None => {}
-                Some(Err(error)) => {
-                    let error = mtdh_core::error::chain(&error);
-                    certified.unread = Some(format!("{}: {error}", entry.path));
-                }
-                Some(Ok(certificate)) if certificate.origin == Origin::Vendor => {
-                    let named = certificate.partitions().filter(|(_, entry)| entry.digests.is_some());
-                    certified.partitions.extend(named.map(|(group, entry)| group.partition(entry)));
-                }
-                Some(Ok(_)) => {}
-            }
-        }
-        Ok(certified)
-    }
+    pub certified: &'a Named,
 }
 
 /// Removes what a set no longer keeps, the oldest days first.

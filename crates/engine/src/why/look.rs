@@ -14,13 +14,13 @@ use mtdh_lake::inventory::{ObjectState, found_damaged, look};
 use mtdh_lake::tables::superseded::Superseded;
 use mtdh_lake::{Lake, LakeError};
 
+use super::evidence::{Evidence, evidence};
 use super::{
     CandlesMade, Checked, FailureSeen, FindingFacts, Gap, Listing, ObjectFacts, Reissue, RowCounts, Source,
     Why, is_about,
 };
 use crate::candles::plan::version;
 use crate::check::kept::{KeptLine, of_instrument};
-use crate::context::{Evidence, evidence};
 use crate::error::EngineError;
 use crate::names::suggestions;
 use crate::query::newest_table;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use mtdh_core::partition::Origin;
 
 use super::SelectionArgs;
 
@@ -14,6 +15,10 @@ pub struct CertifyArgs {
     /// All that the flags select, whatever the lake's lake.toml wants
     #[arg(long)]
     pub everything: bool,
+
+    /// Whose data: the vendor's; of recordings no certificate is made
+    #[arg(long, value_name = "ORIGIN", default_value_t = Origin::Vendor, hide = true)]
+    pub origin: Origin,
 
     /// The file to write; it is replaced if it exists
     #[arg(long, short, value_name = "FILE", required = true)]

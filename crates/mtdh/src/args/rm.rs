@@ -32,6 +32,10 @@ pub struct RmArgs {
     #[arg(long)]
     pub and_unwant: bool,
 
+    /// Remove also what a certificate of the lake names
+    #[arg(long)]
+    pub break_certificates: bool,
+
     /// Forget that it was ever asked for
     #[arg(long)]
     pub forget: bool,

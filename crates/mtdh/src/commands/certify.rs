@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use anyhow::{Context as _, Result, bail};
+use mtdh_core::partition::Origin;
 use mtdh_engine::files::unfinished::write_whole;
 use mtdh_engine::validate::verdict::Verdict;
 use mtdh_engine::{CertifyBy, Filter};
@@ -22,10 +23,11 @@ pub async fn certify(session: &Session<'_>, args: CertifyArgs) -> Result<Outcome
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         bail!("there is no folder {}; make it first", folder.display());
     }
-    let context = session.context()?;
+    let context = session.context()?.with_origin(args.origin);
     context.check_readable().await?;
     let filters = &args.selection.filters;
-    let scope = Scope::of(args.everything);
+    let is_live = args.origin == Origin::Live;
+    let scope = if is_live { Scope::Everything } else { Scope::of(args.everything) };
     let about = about(&context, filters, days, scope, Without::Flags, Filter::of_lake).await?;
     let [selection] = &about.selections[..] else {
         bail!(

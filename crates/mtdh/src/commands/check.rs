@@ -151,7 +151,8 @@ async fn of_lake(
             None => whole = Some(checked),
         }
     }
-    let whole = whole.context("there is nothing to check")?;
+    let mut whole = whole.context("there is nothing to check")?;
+    whole.report.about.clone_from(&about.names);
     let (subject, days) = (context.lake_url().to_owned(), about.days());
     let (command, filter) = (Some(session.command.clone()), Some(filters.filter()));
     Ok((Head { subject, days, fail_on, command, filter }, whole))

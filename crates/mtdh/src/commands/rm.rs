@@ -31,6 +31,13 @@ pub async fn run(session: &Session<'_>, args: RmArgs) -> Result<Outcome> {
         let sets = wanting.join(", ");
         bail!("{sets} of lake.toml still wants some of it; --and-unwant takes that out of the file first");
     }
+    let certified = if args.break_certificates { Vec::new() } else { context.certified_of(&removal).await? };
+    if let [first, ..] = &certified[..] {
+        let many = many(certified.len() as u64, "partition");
+        bail!(
+            "a certificate of the lake names {many} of it, such as {first}; --break-certificates removes them too"
+        );
+    }
     if !args.yes {
         note(&format!("{objects}, {}; nothing was removed: --yes does it", size(removal.bytes())));
         return Ok(Outcome::Clean);

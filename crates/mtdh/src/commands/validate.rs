@@ -36,7 +36,8 @@ pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome
     let options = ValidateOptions { removed, recheck, stop, ..options(&args.depth) };
     let mut whole: Option<ValidationReport> = None;
     for selection in &about.selections {
-        let report = validate(&context, selection, options.clone()).await?;
+        let mut report = validate(&context, selection, options.clone()).await?;
+        report.about.clone_from(&about.names);
         match &mut whole {
             Some(whole) => whole.merge(report),
             None => whole = Some(report),

@@ -4,12 +4,12 @@ use anyhow::{Context as _, Result, bail};
 use mtdh_core::check::Settings;
 use mtdh_core::want::{Until, WantedSet};
 use mtdh_core::{Day, DayRange};
-use mtdh_engine::want::Narrowing;
+use mtdh_engine::want::{Narrowing, document};
 
 use crate::args::{WantAddArgs, WantCommand};
 use crate::exit::Outcome;
 use crate::output::{many, note, print, quoted};
-use crate::render::want::{asked_rows, document, rows};
+use crate::render::want::{asked_rows, rows};
 use crate::session::Session;
 
 pub async fn run(session: &Session<'_>, command: WantCommand) -> Result<Outcome> {

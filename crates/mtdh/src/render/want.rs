@@ -4,7 +4,6 @@ use mtdh_core::check::Group;
 use mtdh_core::want::{Wanted, WantedSet};
 use mtdh_engine::Selection;
 use mtdh_engine::want::{Asked, AskedOfLake};
-use serde_json::{Value, json};
 
 use crate::output::Rows;
 
@@ -79,28 +78,4 @@ fn short(items: &[String]) -> String {
         Some(more) if more > 0 => format!("{} and {more} more", words(&items[..SHOWN])),
         _ => words(items),
     }
-}
-
-/// Every field of every set.
-pub fn document(wanted: &Wanted) -> Value {
-    let texts = |items: Vec<String>| Value::from(items);
-    let sets = wanted.sets.iter().map(|(name, set)| {
-        json!({
-            "set": name,
-            "venues": set.venues,
-            "instrument_types": texts(set.instrument_types.iter().map(ToString::to_string).collect()),
-            "instruments": set.instruments,
-            "universe": set.universe,
-            "data_types": texts(set.data_types.iter().map(ToString::to_string).collect()),
-            "max_instruments": set.max_instruments,
-            "from": set.from.to_string(),
-            "until": set.until.to_string(),
-            "candles": texts(set.candles.iter().map(ToString::to_string).collect()),
-            "checks": texts(set.checks.iter().map(ToString::to_string).collect()),
-            "parameters": set.parameters,
-            "keep_days": set.keep_days,
-            "export_grace_hours": set.export_grace_hours,
-        })
-    });
-    sets.collect()
 }

@@ -219,3 +219,10 @@ fn what_the_vendor_issued_anew_is_said() {
         found.stdout
     );
 }
+
+#[test]
+fn of_recordings_no_certificate_is_made_and_why_is_said() {
+    let stage = certified();
+    let run = stage.expect(2, &certify("--origin live"));
+    assert!(run.stderr.contains("follows from its captures"), "{}", run.stderr);
+}

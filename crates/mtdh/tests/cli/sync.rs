@@ -93,6 +93,10 @@ fn what_is_wanted_comes_and_only_what_lacks_is_fetched() {
     // What is to be checked changes: every day is checked as it is to be.
     want(&stage, "data", &format!("{SET}parameters = ['silence.factor=7']\n"));
     assert_eq!(json(&stage.expect(0, "sync --format json").stdout)["sets"][0]["days_checked"], 2);
+    for verb in ["validate", "check completeness"] {
+        let verdict = json(&stage.expect(0, &format!("{verb} --format json")).stdout);
+        assert_eq!(verdict["about"], json!(["majors 2024-03-01 to 2024-03-02"]), "{verb}");
+    }
 }
 
 #[test]
@@ -448,4 +452,82 @@ fn a_sync_removes_only_what_a_set_no_longer_keeps_and_little_at_a_time() {
     assert_eq!(names(&after, trades), 0);
     assert!(names(&after, "day-2024-03-01/data_type-quotes") > 0);
     assert_eq!(names(&after, "day-2024-03-02"), names(&before, "day-2024-03-02"));
+}
+
+#[test]
+fn a_lake_in_a_bucket_is_synced_held_and_healed_as_a_folder_is() {
+    const WANTED: &str = "want add majors --start-date 2024-03-01 --end-date 2024-03-01 --venues DERIBIT --instrument-types PERP \
+                          --data-types trades,quotes --timeframes 1h";
+    let stage = Stage::new();
+    stage.sim.create_bucket("b");
+    let on = |scheme: &str, lake: &str, words: &str| {
+        let mut command = stage.command(&format!("{words} --lake {scheme}://b/{lake}"));
+        command
+            .env("AWS_ENDPOINT", stage.sim.gcs_url())
+            .env("AWS_ALLOW_HTTP", "true")
+            .env("AWS_ACCESS_KEY_ID", "x")
+            .env("AWS_SECRET_ACCESS_KEY", "y")
+            .env("AWS_REGION", "us-east-1")
+            .env("MTDH_LEASE_SECONDS", "1");
+        command
+    };
+    let data = |lake: &str| {
+        let of_lake = |(path, bytes): (String, _)| {
+            let path = path.strip_prefix(&format!("{lake}/"))?.to_owned();
+            let is_data = path.starts_with("raw_tick_data/") || path.starts_with("processed_candles/");
+            is_data.then_some((path, bytes))
+        };
+        stage.sim.bucket_objects("b").into_iter().filter_map(of_lake).collect::<Vec<_>>()
+    };
+    stage.expect(0, WANTED);
+    stage.expect(0, "sync");
+    let expected: Vec<String> = contents(&stage.path("data"))
+        .into_keys()
+        .filter(|name| name.starts_with("raw_tick_data/") || name.starts_with("processed_candles/"))
+        .collect();
+    for scheme in ["gs", "s3"] {
+        let wanted = run(on(scheme, scheme, WANTED));
+        assert_eq!(wanted.status, 0, "{scheme}: {}", wanted.stderr);
+        // Killed as soon as it has brought something.
+        let mut child =
+            on(scheme, scheme, "sync").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let began = Instant::now();
+        while data(scheme).is_empty() && child.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < Duration::from_secs(60), "{scheme}: nothing came");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // The hold of the killed one is waited for, and taken over.
+        let next = run(on(scheme, scheme, "sync"));
+        assert_eq!(next.status, 0, "{scheme}: {}", next.stderr);
+        let names: Vec<String> = data(scheme).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, expected, "{scheme}");
+        let again = run(on(scheme, scheme, "sync --format json"));
+        assert_eq!(json(&again.stdout)["sets"][0]["files"], 0, "{scheme}: {}", again.stderr);
+    }
+}
+
+#[test]
+fn what_a_certificate_names_is_removed_only_where_that_is_asked_for() {
+    let stage = Stage::new();
+    let what = "--start-date 2024-03-01 --venues DERIBIT --instrument-types PERP --data-types trades";
+    stage.expect(0, &format!("full-pipeline {what}"));
+    stage.expect(0, &format!("certify {what} --out c.json"));
+    let all = "rm --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP";
+    let before = contents(&stage.path("data"));
+    let refused = stage.expect(2, &format!("{all} --yes"));
+    assert!(refused.stderr.contains("a certificate of the lake names"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--break-certificates"), "{}", refused.stderr);
+    assert_eq!(contents(&stage.path("data")), before, "nothing was removed");
+    // Of one that cannot be read nobody knows what it names.
+    let kept = std::fs::read_dir(stage.path("data/certificates")).unwrap().next().unwrap().unwrap().path();
+    let certificate = std::fs::read(&kept).unwrap();
+    std::fs::write(&kept, "{}").unwrap();
+    let unread = stage.expect(2, &format!("{all} --yes"));
+    assert!(unread.stderr.contains("a certificate cannot be used"), "{}", unread.stderr);
+    std::fs::write(&kept, certificate).unwrap();
+    stage.expect(0, &format!("{all} --yes --break-certificates"));
+    let gone = stage.expect(1, "verify c.json");
+    assert!(gone.stderr.contains("not the same data"), "{}", gone.stderr);
 }

@@ -9,12 +9,13 @@ use mtdh_core::check::grade::Grade;
 use mtdh_core::footer::Provenance;
 use mtdh_core::universe::KeyPattern;
 use mtdh_core::{DataType, Day, DayRange};
+use mtdh_engine::why::Why;
 use mtdh_engine::{Evidence, Partition, Status};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::scrub::scrubbed;
+use super::scrub::{scrubbed, scrubbed_document};
 use super::slices;
 use super::status::{document, rfc3339};
 use super::{Answered, Ask};
@@ -302,6 +303,10 @@ pub(super) fn evidence(ask: Ask) -> BoxFuture<'static, Answered> {
         let partition = Partition { day, data_type, key };
         if let Some(found) = ask.state.context.evidence(&partition).await? {
             let mut answer = evidence_document(&partition, found);
+            let why = ask.state.context.why(partition.key.as_str(), day, Some(data_type)).await?;
+            for (name, value) in why.first().map(more_of).into_iter().flatten() {
+                answer[name] = value;
+            }
             let kept = crate::findings::of_partition(&ask.state, &partition).await?;
             answer["checks"] = kept.iter().map(super::findings::line_document).collect();
             return Ok(document(&answer));
@@ -316,8 +321,27 @@ pub(super) fn evidence(ask: Ask) -> BoxFuture<'static, Answered> {
         let detail = format!("the lake has no object of {partition}");
         let problem =
             Problem::new(StatusCode::NOT_FOUND, kind, detail).with("missing_days", vec![day.to_string()]);
-        Err(if kind == "missing" { problem } else { problem.with("suggestions", suggestions) })
+        if kind != "missing" {
+            return Err(problem.with("suggestions", suggestions));
+        }
+        let why = ask.state.context.why(partition.key.as_str(), day, Some(data_type)).await?;
+        Err(match why.first() {
+            Some(why) => {
+                problem.with("why", scrubbed_document(serde_json::to_value(why).unwrap_or_default()))
+            }
+            None => problem,
+        })
     })
+}
+
+/// What the evidence has beyond the object's own.
+fn more_of(why: &Why) -> [(&'static str, Value); 4] {
+    [
+        ("listing", scrubbed_document(json!(why.listing))),
+        ("gaps", scrubbed_document(json!(why.gaps))),
+        ("candles", json!(why.candles)),
+        ("reissues", scrubbed_document(json!(why.reissues))),
+    ]
 }
 
 fn evidence_document(partition: &Partition, found: Evidence) -> Value {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use mtdh_core::candle::Timeframe;
 use mtdh_core::clock::Clock;
 use mtdh_core::key::InstrumentType;
-use mtdh_core::moment::TimeValue;
+use mtdh_core::moment::{self, TimeValue};
 use mtdh_core::nearest::nearest;
 use mtdh_core::{DataType, Day, DayRange};
 use percent_encoding::percent_decode_str;
@@ -159,8 +159,16 @@ impl Given {
     /// # Errors
     /// When it is not one.
     pub fn time(&self, name: &str) -> Result<Option<TimeValue>, Problem> {
-        let parsed = self.text(name).map(|text| TimeValue::parse(text, now_us()));
+        let parsed = self.text(name).map(|text| match self.start_of(name, text) {
+            Some(start) => moment::end(TimeValue::parse(start, now_us())?, text, now_us()),
+            None => TimeValue::parse(text, now_us()),
+        });
         parsed.transpose().map_err(|why| Problem::parameter(name, why.to_string()))
+    }
+
+    /// The start that the length of an end is counted from; `None`: it is no length.
+    fn start_of(&self, name: &str, text: &str) -> Option<&str> {
+        (name == "end" && text.starts_with('+')).then(|| self.text("start")).flatten()
     }
 
     /// A day or a month; `None`: not given.
@@ -168,7 +176,10 @@ impl Given {
     /// # Errors
     /// When it is neither.
     pub fn days(&self, name: &str) -> Result<Option<DayRange>, Problem> {
-        let parsed = self.text(name).map(|text| TimeValue::parse_days(text, now_us()));
+        let parsed = self.text(name).map(|text| match self.start_of(name, text) {
+            Some(start) => moment::end(TimeValue::parse(start, now_us())?, text, now_us())?.days(),
+            None => TimeValue::parse_days(text, now_us()),
+        });
         parsed.transpose().map_err(|why| Problem::parameter(name, why.to_string()))
     }
 
@@ -274,6 +285,8 @@ impl Kind {
                 Ok(_) => Err(format!("`{text}` is a month, and one day is meant")),
                 Err(error) => Err(error.to_string()),
             },
+            // A length is counted from the start, which the handler has.
+            Kind::Days | Kind::Time if text.starts_with('+') => Ok(()),
             Kind::Days => TimeValue::parse_days(text, now_us()).map(drop).map_err(|error| error.to_string()),
             Kind::Time => TimeValue::parse(text, now_us()).map(drop).map_err(|error| error.to_string()),
             Kind::Timeframe => is::<Timeframe>(text),

@@ -8,6 +8,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::BoxFuture;
+use mtdh_engine::sync::LastSync;
+use mtdh_engine::want::Narrowing;
 use serde_json::{Value, json};
 
 use super::scrub::scrubbed_document;
@@ -32,6 +34,35 @@ pub(super) fn list(ask: Ask) -> BoxFuture<'static, Answered> {
         runs.sort_unstable();
         let found = scrubbed_document(json!({"runs": runs, "details": details}));
         Ok(document(&json!({"as_of": rfc3339(now_us()), "runs": found["runs"], "details": found["details"]})))
+    })
+}
+
+pub(super) fn wanted(ask: Ask) -> BoxFuture<'static, Answered> {
+    Box::pin(async move {
+        let context = &ask.state.context;
+        let wanted = context.wanted().await?;
+        let asked = match &wanted {
+            Some(_) => Vec::new(),
+            None => context.asked(&Narrowing::default()).await?.unwrap_or_default().asked,
+        };
+        let asked: Vec<Value> = asked
+            .iter()
+            .map(|one| {
+                let days = one.selection.days;
+                json!({
+                    "name": one.name, "venues": one.selection.venues,
+                    "first_day": days.first().to_string(), "last_day": days.last().to_string(),
+                })
+            })
+            .collect();
+        let LastSync { success_us, ended_us, verdict } = context.last_sync().await?;
+        let last = ended_us.map(|ended| {
+            json!({"verdict": verdict, "ended_at": rfc3339(ended), "succeeded_at": success_us.map(rfc3339)})
+        });
+        let sets = wanted.as_ref().map(mtdh_engine::want::document).unwrap_or_else(|| json!([]));
+        Ok(document(&json!({
+            "as_of": rfc3339(now_us()), "is_stated": wanted.is_some(), "sets": sets, "asked": asked, "last_sync": last,
+        })))
     })
 }
 

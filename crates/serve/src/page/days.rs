@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use maud::{Markup, html};
 use mtdh_core::DayRange;
-use mtdh_engine::{Day, Partition};
+use mtdh_engine::{Day, EngineError, Partition};
 
 use super::Pages;
 use super::asked::{Asked, encoded};
@@ -13,6 +13,7 @@ use super::form::{badge, grouped, plural, shown, size};
 use super::lines::{Counts, Covered, Line};
 use super::range::{Span, moment_text};
 use super::shell::{Page, Paged, choices, key_path, nothing, pages as parts_of, wide};
+use crate::api::scrub::scrubbed;
 use crate::problem::Problem;
 
 /// Lines of a table on one page.
@@ -209,6 +210,11 @@ pub async fn evidence(pages: &Pages, asked: &Asked, day: &str, data_type: &str, 
     let partition = Partition { day, data_type: data_type.parse().map_err(unknown)?, key };
     let found = context.evidence(&partition).await?;
     let rejected = context.quarantine(&partition, REJECTED).await?;
+    let why = match context.why(partition.key.as_str(), day, Some(partition.data_type)).await {
+        Ok(why) => why.into_iter().next(),
+        Err(EngineError::UnknownInstrument { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
     let checks = super::quality::of_evidence(pages, asked, &partition).await?;
     let span = Span::of_days(DayRange::of(day));
     let (start, end) = span.texts();
@@ -229,6 +235,11 @@ pub async fn evidence(pages: &Pages, asked: &Asked, day: &str, data_type: &str, 
                     p { a href=(format!("/v1/files/{}", found.path)) { "the file" } " · " a href=(rows) { "its rows" } " · "
                         a href=(asked.to("/quality/now", &[("day", &day.to_string()), ("key", partition.key.as_str())])) { "check this day now" } }
                 }
+            }
+        }
+        @if let Some(why) = &why {
+            section { h2 { "Why" }
+                dl.facts { @for (name, text) in why.lines() { dt { (name) } dd data-why=(name) { (shown(&scrubbed(&text))) } } }
             }
         }
         (checks)

@@ -37,7 +37,14 @@ impl Span {
             let read = asked.get(name).map(|text| TimeValue::parse(text, now_us())).transpose();
             read.map_err(|error| Problem::parameter(name, error.to_string()))
         };
-        let (start, end) = (value("start")?, value("end")?);
+        let start = value("start")?;
+        let end = match (start, asked.get("end")) {
+            (Some(start), Some(text)) => Some(
+                moment::end(start, text, now_us())
+                    .map_err(|error| Problem::parameter("end", error.to_string()))?,
+            ),
+            _ => value("end")?,
+        };
         let is_given = start.is_some() || end.is_some();
         let us = match (start, end) {
             (Some(start), end) => {

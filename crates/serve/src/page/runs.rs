@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Pages;
 use super::asked::{Asked, encoded};
 use super::form::{badge, duration, grouped, plural, shown, size};
+use super::range::moment_text;
 use super::shell::{Page, Paged, nothing, pages as parts_of, wide};
 use crate::problem::Problem;
 
@@ -42,7 +43,8 @@ pub async fn list(pages: &Pages, asked: &Asked) -> Paged {
     for run in runs.iter().skip((part - 1) * LINES).take(LINES) {
         lines.push((run, context.run_summaries(run).await?));
     }
-    let body = html! { section {
+    let wanted = wanted(pages).await?;
+    let body = html! { (wanted) section { h2 { "Runs" }
         @if runs.is_empty() { (nothing("No run has left a record in this lake.", &html! { p { "Each download leaves one:" } pre { "mtdh download --start-date 2024-03-01 --venues DERIBIT" } })) }
         @else {
             p.quiet { span data-number="runs" { (grouped(runs.len() as u64)) } " " @if runs.len() == 1 { "run" } @else { "runs" } }
@@ -64,6 +66,40 @@ pub async fn list(pages: &Pages, asked: &Asked) -> Paged {
     let mut page = Page::new("Runs", body);
     page.json = Some("/v1/runs".to_owned());
     Ok(page)
+}
+
+/// What the lake is for, and whether the last sync reached it.
+async fn wanted(pages: &Pages) -> Result<Markup, Problem> {
+    let context = &pages.state.context;
+    let (sets, last) = (context.wanted().await?.map(|wanted| wanted.sets), context.last_sync().await?);
+    let reached = match (&last.verdict, last.ended_us, last.success_us) {
+        (Some(verdict), Some(ended), _) if verdict == "clean" => {
+            html! { (badge("good")) " The last sync, which ended on " (moment_text(ended)) ", left the lake as is wanted." }
+        }
+        (Some(verdict), Some(ended), success) => html! {
+            (badge("warning")) " The last sync ended on " (moment_text(ended)) ": " (shown(&verdict.replace('_', " "))) ". "
+            @match success { Some(success) => { "The lake was last as is wanted on " (moment_text(success)) "." }, None => { "It was never as is wanted." } }
+        },
+        _ => html! { "No sync of this lake has ended yet." },
+    };
+    Ok(html! { section { h2 { "What is wanted" }
+        @match &sets {
+            None => { p { "The lake has no lake.toml that says what it is for." } },
+            Some(sets) => {
+                p data-fact="reached" { (reached) }
+                (wide("Sets of lake.toml", &html! { table {
+                    thead { tr { th scope="col" { "Set" } th scope="col" { "Venues" } th scope="col" { "Data types" } th scope="col" { "From" } th scope="col" { "Until" } th scope="col" { "Candles" } } }
+                    tbody { @for (name, set) in sets {
+                        tr { th scope="row" { (shown(name)) } td { (shown(&set.venues.join(" "))) } td { (words(&set.data_types)) } td { (set.from) } td { (set.until) } td { (words(&set.candles)) } }
+                    } }
+                } }))
+            }
+        }
+    } })
+}
+
+fn words<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn kind(summaries: &[Value]) -> &'static str {
