@@ -16,6 +16,7 @@ mod doctor;
 mod expectation;
 mod fleet;
 mod gate;
+mod get;
 mod groups;
 mod interrupt;
 mod kill;
