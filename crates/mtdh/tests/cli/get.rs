@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use crate::support::{DAY, Stage};
 
-const KEYS: &str = "DERIBIT:PERP:BTC-USD DERIBIT:PERP:ETH-USD";
+const KEYS: &str = "DERIBIT:PERP:BTC-USD DERIBIT:PERP:BTC-USDC";
 
 /// A lake of trades and snapshots of a few instruments, filled once.
 fn stage() -> &'static Stage {
@@ -14,7 +14,7 @@ fn stage() -> &'static Stage {
         let stage = Stage::new();
         let what = format!("--start-date {DAY} --instruments {KEYS} --data-types");
         stage.expect(0, &format!("full-pipeline {what} trades derivative_ticker"));
-        stage.expect(0, &format!("candles --start-date {DAY} --instruments {KEYS} --timeframes 1h"));
+        stage.expect(0, &format!("candles {what} trades derivative_ticker --timeframes 1h"));
         stage
     })
 }
@@ -110,7 +110,8 @@ fn instruments_come_together_in_order_of_time() {
         assert!(times.is_sorted() && times.len() > 100, "{clock}: {} rows", times.len());
         for key in KEYS.split(' ') {
             let alone = get(key, "");
-            let of_key: Vec<&str> = together.lines().filter(|line| line.starts_with(key)).collect();
+            let of_key: Vec<&str> =
+                together.lines().filter(|line| line.starts_with(&format!("{key},"))).collect();
             assert_eq!(of_key, alone.lines().skip(1).collect::<Vec<_>>(), "{key} by {clock}");
         }
         // By a pattern, by a list with commas, and cut.
@@ -202,17 +203,15 @@ fn candles_are_made_as_they_would_be_stored_and_instruments_are_those_of_the_day
     let get = |words: &str| stage().expect(0, &format!("get {words} --start {DAY}")).stdout;
     let made = get(&format!("{KEYS} --every 1h"));
     assert_eq!(made, get(&format!("{KEYS} --data-types candles --every 1h")), "stored");
-    assert_eq!(column(&made, "timestamp").len(), 48);
+    assert!(column(&made, "timestamp").len() > 24, "{made}");
     assert!(column(&made, "timestamp").is_sorted());
-    assert_eq!(
-        column(&get(&format!("{KEYS} --data-type trades --every 4h --columns close")), "close").len(),
-        12
-    );
+    let four = get(&format!("{KEYS} --data-type trades --every 4h --columns close"));
+    assert_eq!(column(&four, "close").len(), 12, "{four}");
     let run = stage().expect(1, &format!("get {KEYS} --data-types candles --every 5m --start {DAY}"));
     assert!(run.stderr.contains("candles 5m are not stored: mtdh candles"), "{}", run.stderr);
     let table =
         get("DERIBIT:PERP:* --data-types instruments --columns day,instrument_key,data_types --format jsonl");
-    assert!(table.lines().count() > 2, "{table}");
+    assert!(table.lines().count() == 2, "{table}");
     let first = "{\"day\":\"2024-03-01\",\"instrument_key\":\"DERIBIT:PERP:";
     assert!(
         table.lines().all(|line| line.starts_with(first) && line.contains("\"data_types\":[\"trades\"")),
@@ -231,7 +230,7 @@ fn what_the_lake_lacks_is_named_and_with_strict_nothing_is_written() {
     for (words, expected) in [
         (
             format!("{KEYS} --data-types trades --start {DAY} --end 2024-03-02"),
-            "trades of DERIBIT:PERP:ETH-USD: 2024-03-02 is not in the lake",
+            "trades of DERIBIT:PERP:BTC-USDC: 2024-03-02 is not in the lake",
         ),
         (
             "DERIBIT:PERP:* --data-types trades --start 2024-03-02".to_owned(),
