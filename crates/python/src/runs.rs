@@ -13,7 +13,7 @@ use mtdh_engine::check::kept::Keep;
 use mtdh_engine::check::lake::RowsOf;
 use mtdh_engine::check::reference::{Reference, Source};
 use mtdh_engine::download::plan::{Plan, Refetch};
-use mtdh_engine::export::ExportFormat;
+use mtdh_engine::export::OutputForm;
 use mtdh_engine::files::convert::{Output, convert_file};
 use mtdh_engine::instruments::Removed;
 use mtdh_engine::judgement::{Judgement, Waits};
@@ -324,13 +324,8 @@ pub fn convert(
 }
 
 /// The form of an output, by its ending.
-pub fn form_of(py: Python<'_>, output: &std::path::Path) -> PyResult<ExportFormat> {
-    match output.extension().and_then(|ending| ending.to_str()) {
-        Some("parquet") => Ok(ExportFormat::Parquet),
-        Some("csv") => Ok(ExportFormat::Csv),
-        Some("jsonl" | "ndjson") => Ok(ExportFormat::Jsonl),
-        _ => Err(wrong(py, format!("{}: an output ends in .parquet, .csv or .jsonl", output.display()))),
-    }
+pub fn form_of(py: Python<'_>, output: &std::path::Path) -> PyResult<OutputForm> {
+    OutputForm::of_name(output).map_err(|error| wrong(py, error))
 }
 
 fn removed(accept: bool) -> Removed {

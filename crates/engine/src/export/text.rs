@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, TimestampMicrosecondType, UInt64Type};
-use arrow_array::{Array, BooleanArray, DictionaryArray, Float64Array, RecordBatch, StringArray};
+use arrow_array::{Array, BooleanArray, DictionaryArray, Float64Array, ListArray, RecordBatch, StringArray};
 use arrow_array::{TimestampMicrosecondArray, UInt64Array};
 use chrono::{DateTime, Timelike};
 
@@ -208,6 +208,8 @@ enum Cells<'a> {
     /// Categories, and each word as it is written.
     Words(&'a DictionaryArray<Int32Type>, Vec<Vec<u8>>),
     Flags(&'a BooleanArray),
+    /// Lists, and the cells in them; they are written as JSON arrays, in CSV as their text.
+    Lists(&'a ListArray, Box<Cells<'a>>),
 }
 
 impl<'a> Cells<'a> {
@@ -227,6 +229,9 @@ impl<'a> Cells<'a> {
         let cells = cells.or_else(|| array.as_string_opt::<i32>().map(Cells::Texts));
         let cells = cells.or_else(|| array.as_boolean_opt().map(Cells::Flags));
         let cells = cells.or_else(|| array.as_dictionary_opt::<Int32Type>().and_then(words));
+        if let Some(lists) = array.as_list_opt::<i32>() {
+            return Ok(Cells::Lists(lists, Box::new(Cells::of(lists.values().as_ref(), false)?)));
+        }
         cells.ok_or_else(|| io::Error::other(format!("no table has columns of {}", array.data_type())))
     }
 
@@ -238,6 +243,7 @@ impl<'a> Cells<'a> {
             Cells::Texts(texts) => texts.is_null(row),
             Cells::Words(words, _) => words.is_null(row),
             Cells::Flags(flags) => flags.is_null(row),
+            Cells::Lists(lists, _) => lists.is_null(row),
         }
     }
 
@@ -247,6 +253,11 @@ impl<'a> Cells<'a> {
             Cells::Times(times) => clock.push(text, times.value(row))?,
             Cells::Numbers(numbers) => push_csv_number(text, numbers.value(row)),
             Cells::Texts(texts) => push_csv(text, texts.value(row)),
+            Cells::Lists(..) => {
+                let mut list = Vec::new();
+                self.push_json(row, clock, &mut list)?;
+                push_csv(text, &String::from_utf8_lossy(&list));
+            }
             _ => self.push_plain(row, text),
         }
         Ok(())
@@ -262,6 +273,19 @@ impl<'a> Cells<'a> {
             }
             Cells::Numbers(numbers) => push_json_number(text, numbers.value(row)),
             Cells::Texts(texts) => push_json(text, texts.value(row)),
+            Cells::Lists(lists, cells) => {
+                text.push(b'[');
+                let [start, end] = [row, row + 1].map(|at| lists.value_offsets()[at] as usize);
+                for at in start..end {
+                    text.extend_from_slice(if at == start { b"" } else { b"," });
+                    if cells.is_null(at) {
+                        text.extend_from_slice(b"null");
+                    } else {
+                        cells.push_json(at, clock, text)?;
+                    }
+                }
+                text.push(b']');
+            }
             _ => self.push_plain(row, text),
         }
         Ok(())
@@ -275,7 +299,7 @@ impl<'a> Cells<'a> {
                 text.extend_from_slice(&written[words.keys().value(row) as usize]);
             }
             Cells::Flags(flags) => text.extend_from_slice(if flags.value(row) { b"true" } else { b"false" }),
-            Cells::Times(_) | Cells::Numbers(_) | Cells::Texts(_) => {}
+            Cells::Times(_) | Cells::Numbers(_) | Cells::Texts(_) | Cells::Lists(..) => {}
         }
     }
 }

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, future, stream};
 use mtdh_core::clock::Clock;
 use mtdh_core::{Day, DayRange};
 use mtdh_lake::read::{ReadCost, Stretch};
@@ -131,6 +131,9 @@ pub struct Sorting<'a> {
 /// What is made of a batch of an object, which is named by its place, before its rows are sorted: all must have the same columns.
 pub type Prepared<'a> = &'a (dyn Fn(usize, RecordBatch) -> Result<RecordBatch, LakeError> + Send + Sync);
 
+/// Stored bytes of objects whose rows fit into one window: rows are seldom stored in less than a thirtieth of their size.
+const SMALL_BYTES: u64 = 2 << 20;
+
 /// Reads of objects at the same time.
 const TOGETHER: usize = 8;
 
@@ -145,10 +148,17 @@ pub async fn sorted(
     to: &mpsc::Sender<Result<RecordBatch, LakeError>>,
 ) -> Result<(), LakeError> {
     let Sorting { lake, clock, entries, within_us, columns, most_rows, cost } = sorting;
-    let looks: Vec<_> = entries.iter().map(|entry| lake.stretches(entry, clock, cost).boxed()).collect();
+    // Where all objects together are small there is one window, and their footers need not be read before their rows.
+    let is_small = entries.iter().map(|entry| entry.bytes).sum::<u64>() < SMALL_BYTES;
+    let looks = entries.iter().map(|entry| match is_small {
+        true => future::ready(Ok(vec![Stretch { rows: 1, first_us: i64::MIN, last_us: i64::MAX }])).boxed(),
+        false => lake.stretches(entry, clock, cost).boxed(),
+    });
+    let looks: Vec<_> = looks.collect();
     let held: Vec<Vec<Stretch>> = stream::iter(looks).buffered(TOGETHER).try_collect().await?;
     let stretches: Vec<Stretch> = held.iter().flatten().copied().collect();
-    for window in windows(&stretches, within_us, most_rows) {
+    let windows = if is_small { vec![within_us] } else { windows(&stretches, within_us, most_rows) };
+    for window in windows {
         let may_hold = |stretch: &Stretch| stretch.first_us < window.end && stretch.last_us >= window.start;
         let within = entries.iter().enumerate().zip(&held);
         let within = within.filter(|(_, stretches)| stretches.iter().any(may_hold));

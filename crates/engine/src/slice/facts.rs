@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat};
 use futures::{FutureExt, StreamExt, TryStreamExt};
+use mtdh_core::clock::Clock;
 use mtdh_lake::{Entry, Lake};
 use serde_json::{Value, json};
 
@@ -25,6 +26,8 @@ pub(super) async fn of(lake: &Lake, slice: &Slice) -> Result<String, EngineError
         }
         _ => None,
     };
+    let clock = Clock::ALL.into_iter().find(|clock| Some(clock.column()) == request.clock_column());
+    let clock = clock.map(|clock| clock.to_string());
     let entries: Vec<&Entry> = slice
         .chosen
         .objects
@@ -47,7 +50,8 @@ pub(super) async fn of(lake: &Lake, slice: &Slice) -> Result<String, EngineError
         "instruments": request.instruments,
         "start": shown(request.within_us.start),
         "end": shown(request.within_us.end),
-        "clock": request.clock_column(),
+        "clock": clock,
+        "ordered_by": request.clock_column(),
         "origin": request.origins.to_string(),
         "columns": request.columns,
         "limit": request.limit,

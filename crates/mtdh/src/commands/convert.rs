@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use mtdh_engine::export::OutputForm;
 use mtdh_engine::files::convert::{Output, convert_file};
 
 use super::get::outputs::form;
@@ -15,7 +16,8 @@ use crate::stdout::Stdout;
 pub fn run(session: &Session<'_>, args: ConvertArgs) -> Result<Outcome> {
     let ConvertArgs { file, output, force, instrument, data_type } = &args;
     let is_stdout = output.as_path() == Path::new("-");
-    let form = form(output, session.format)?;
+    // Of a file the report is printed, in the format of `--format`.
+    let form = if is_stdout { form(output, session.format)? } else { OutputForm::of_name(output)? };
     if !is_stdout && output.exists() && !force {
         bail!("{} exists; --force replaces it", output.display());
     }

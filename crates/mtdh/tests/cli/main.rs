@@ -18,6 +18,7 @@ mod expectation;
 mod find;
 mod fleet;
 mod gate;
+mod get;
 mod groups;
 mod interrupt;
 mod kill;

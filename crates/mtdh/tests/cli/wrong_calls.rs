@@ -118,12 +118,14 @@ fn the_ending_of_an_output_decides_its_form() {
                 deribit,BTC-PERPETUAL,1709251200000000,1709251200000001,1,buy,60000.5,10\n";
     std::fs::write(stage.path("trades.csv"), rows).unwrap();
     for (words, status, said) in [
-        ("convert trades.csv -o out.txt", 2, "end it in .parquet, .csv or .jsonl"),
+        ("convert trades.csv -o out.txt", 2, "end it in .csv, .jsonl, .parquet or .arrow"),
         ("convert trades.csv -o out.parquet", 0, ""),
         ("convert trades.csv -o out.parquet", 2, "--force replaces it"),
         ("convert trades.csv -o out.parquet --force", 0, ""),
         ("convert trades.csv -o out.csv", 0, ""),
         ("convert trades.csv -o out.jsonl", 0, ""),
+        ("convert trades.csv -o out.csv.zst", 0, ""),
+        ("convert trades.csv -o out.arrow.gz", 2, "compresses inside"),
         (
             "convert trades.csv -o other.parquet --instrument DERIBIT:PERP:ETH-USD",
             1,

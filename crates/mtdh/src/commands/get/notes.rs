@@ -7,7 +7,7 @@ use mtdh_core::Day;
 use mtdh_core::moment::TimeValue;
 use mtdh_core::partition::{Origin, Origins};
 use mtdh_core::universe::KeyPattern;
-use mtdh_engine::query::{Chosen, Lacking};
+use mtdh_engine::query::{Chosen, Lacking, TickTable};
 use mtdh_engine::slice::{Slice, SliceTable};
 use mtdh_engine::{Context, InstrumentKey};
 
@@ -170,6 +170,14 @@ async fn why(context: &Context, slice: &Slice, instrument: &str, program: &str) 
         ));
         return Ok(());
     };
+    if let SliceTable::Stored(TickTable::Candles(timeframe)) = slice.request.table {
+        let day = slice.chosen.missing[0].day;
+        note(&format!(
+            "candles {timeframe} are not stored: mtdh candles --start-date {day} --instruments {key} --timeframes {timeframe}; \
+             to make them now, leave out --data-types candles"
+        ));
+        return Ok(());
+    }
     let objects = slice.chosen.objects.iter().filter(|object| object.key == key).cloned().collect();
     let missing = slice.chosen.missing.iter().filter(|missing| missing.instrument == instrument).cloned();
     let chosen = Chosen { objects, missing: missing.collect() };

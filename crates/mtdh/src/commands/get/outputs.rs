@@ -71,7 +71,7 @@ fn check_several(form: OutputForm, requests: &[SliceRequest]) -> Result<()> {
     let (first, second) = (first.table.name(), second.table.name());
     if form.format != ExportFormat::Jsonl {
         bail!(
-            "{first} and {second} have different columns, and a {} has one kind of row: write a file of each with {DATA_TYPE} in \
+            "{first} and {second} have different columns, and {} has one kind of row: write a file of each with {DATA_TYPE} in \
              the output's name, or both as JSON lines",
             form.format.name()
         );
