@@ -1,10 +1,12 @@
 //! The command line. Only its form is checked here; values are interpreted where they are used.
 
 mod allow;
+mod bigquery;
 mod candles;
 mod certify;
 mod check;
 mod compare;
+mod ddl;
 mod fleet;
 mod form;
 mod former;
@@ -14,6 +16,7 @@ mod lists;
 mod live;
 mod man;
 mod paths;
+mod publish;
 mod rm;
 mod serve;
 mod sim;
@@ -32,16 +35,19 @@ use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::Filter;
 
 pub use allow::*;
+pub use bigquery::*;
 pub use candles::*;
 pub use certify::*;
 pub use check::*;
 pub use compare::*;
+pub use ddl::*;
 pub use fleet::*;
 pub use form::*;
 pub use get::*;
 pub use live::*;
 pub use man::pages;
 pub use paths::*;
+pub use publish::*;
 pub use rm::*;
 pub use serve::*;
 pub use sim::*;
@@ -155,6 +161,13 @@ pub enum Command {
     Paths(PathsArgs),
     /// Query the lake with DuckDB, or print its tables as views
     Sql(SqlArgs),
+    /// Print statements that let other engines read the lake where it lies
+    Ddl(DdlArgs),
+    /// Publish the lake as tables of other programs
+    Publish {
+        #[command(subcommand)]
+        command: PublishCommand,
+    },
     /// Serve the lake over HTTP: REST API and page
     Serve(ServeArgs),
     /// Record exchanges' live feeds, and make rows of recordings

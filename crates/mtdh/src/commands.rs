@@ -1,9 +1,11 @@
 //! The verbs, one file each.
 
+mod bigquery;
 mod candles;
 mod certify;
 mod check;
 mod convert;
+mod ddl;
 mod demo;
 mod deploy;
 mod doctor;
@@ -16,6 +18,7 @@ mod ls;
 pub mod man;
 mod paths;
 mod pipeline;
+mod publish;
 mod rekey;
 mod rm;
 mod schema;
@@ -83,6 +86,8 @@ pub async fn run(
         Command::Get(args) => get::run(&session, args).await,
         Command::Paths(args) => paths::run(&session, args).await,
         Command::Sql(args) => sql::run(&session, args).await,
+        Command::Ddl(args) => ddl::run(&session, args).await,
+        Command::Publish { command } => publish::run(&session, command).await,
         Command::Convert(args) => convert::run(&session, args),
         Command::Rm(args) => rm::run(&session, args).await,
         Command::Rekey(args) => rekey::run(&session, &args).await,

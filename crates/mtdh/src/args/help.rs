@@ -13,7 +13,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         &["instruments", "plan", "download", "full-pipeline", "candles", "convert", "rekey", "rm"],
     ),
     ("Record", &["live"]),
-    ("Look and read", &["ls", "get", "paths", "sql", "serve", "schema"]),
+    ("Look and read", &["ls", "get", "paths", "sql", "ddl", "publish", "serve", "schema"]),
     ("Prove", &["validate", "check", "certify", "verify"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
     ("Other", &["doctor", "config", "sim", "completions", "man", "help"]),
@@ -112,6 +112,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "mtdh sql --print --start 2024-03-01 --venues DERIBIT > views.sql",
             "mtdh sql trades.sql --start 2024-03-01",
+        ],
+    ),
+    ("ddl", &["mtdh ddl --dialect duckdb", "mtdh ddl --dialect athena trades candles --lake s3://BUCKET"]),
+    (
+        "publish",
+        &[
+            "mtdh publish bigquery --dry-run --dataset PROJECT.ticks --start 2024-03-01 --data-types trades --lake gs://BUCKET",
         ],
     ),
     ("schema", &["mtdh schema", "mtdh schema trades", "mtdh schema candles --format json"]),
