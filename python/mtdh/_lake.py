@@ -356,6 +356,25 @@ class Lake(_Wants):
             raise
         return relation
 
+    def ddl(
+        self,
+        dialect: str,
+        tables: Names = (),
+        *,
+        schema: str = "mtdh",
+        connection: str | None = None,
+        hive: str | None = None,
+    ) -> str:
+        """Statements that let another engine read the lake where it lies.
+
+        `dialect` is `athena`, `trino`, `bigquery`, `spark`, `clickhouse` or `duckdb`. Without `tables`: all that the lake has
+        objects of. `connection` and `hive`, the address of an export in Hive's layout, are for BigQuery.
+
+        >>> "read_parquet" in lake.ddl("duckdb", "trades")
+        True
+        """
+        return self._native.ddl(dialect, names_of(tables), schema, connection, hive)
+
     # What is done with it.
 
     def write_instruments(

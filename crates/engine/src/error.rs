@@ -118,9 +118,26 @@ pub enum EngineError {
         /// The names that there are.
         tables: String,
     },
-    /// A path that a form of output cannot tell apart from two.
-    #[error("the path {0:?} holds a line break, and a list of lines would have it as two")]
-    PathOfLines(String),
+    /// There are no statements in the words of an engine.
+    #[error("there is no dialect `{name}`; there are {dialects}")]
+    NoDialect {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        dialects: String,
+    },
+    /// A name that statements would need quotes for.
+    #[error("`{name}` is no plain name for tables: letters, digits, `_`, `-` and dots")]
+    BadSqlName {
+        /// The name.
+        name: String,
+    },
+    /// An engine elsewhere is to read a folder of this machine.
+    #[error("{dialect} reads buckets, and the lake is a folder of this machine")]
+    NeedsBucket {
+        /// The engine.
+        dialect: &'static str,
+    },
     /// A column is asked for twice. No form but CSV could have both.
     #[error("the column `{name}` is named twice")]
     ColumnTwice {
@@ -392,7 +409,9 @@ impl EngineError {
             | EngineError::ColumnTwice { .. }
             | EngineError::TooManyCandles { .. }
             | EngineError::NoTable { .. }
-            | EngineError::PathOfLines(_)
+            | EngineError::NoDialect { .. }
+            | EngineError::BadSqlName { .. }
+            | EngineError::NeedsBucket { .. }
             | EngineError::BadAddress { .. }
             | EngineError::RunExists { .. }
             | EngineError::BadRunName { .. }

@@ -9,8 +9,8 @@ use mtdh_core::{DataType, Day};
 use mtdh_lake::{Entry, Lake, LakePath};
 
 use crate::error::EngineError;
-use crate::runs::phase;
 use crate::fleet::saved_plan::{check_name, runs_like};
+use crate::runs::phase;
 use crate::selection::Selection;
 
 /// The kind of an object that is a partition.

@@ -1,10 +1,12 @@
 //! The command line. Only its form is checked here; values are interpreted where they are used.
 
 mod allow;
+mod bigquery;
 mod candles;
 mod certify;
 mod check;
 mod compare;
+mod ddl;
 mod export;
 mod find;
 mod fleet;
@@ -37,10 +39,12 @@ use mtdh_core::{DataType, Day, DayRange};
 use mtdh_engine::Filter;
 
 pub use allow::*;
+pub use bigquery::*;
 pub use candles::*;
 pub use certify::*;
 pub use check::*;
 pub use compare::*;
+pub use ddl::*;
 pub use export::*;
 pub use find::*;
 pub use fleet::*;
@@ -176,6 +180,8 @@ pub enum Command {
     Paths(PathsArgs),
     /// Query the lake with DuckDB, or print its tables as views
     Sql(SqlArgs),
+    /// Print statements that let other engines read the lake where it lies
+    Ddl(DdlArgs),
     /// Publish the lake as tables of other programs
     Publish {
         #[command(subcommand)]

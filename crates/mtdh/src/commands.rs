@@ -1,9 +1,11 @@
 //! The verbs, one file each.
 
+mod bigquery;
 mod candles;
 mod certify;
 mod check;
 mod convert;
+mod ddl;
 mod demo;
 mod deploy;
 mod doctor;
@@ -100,6 +102,7 @@ pub async fn run(
         Command::Get(args) => get::run(&session, args).await,
         Command::Paths(args) => paths::run(&session, args).await,
         Command::Sql(args) => sql::run(&session, args).await,
+        Command::Ddl(args) => ddl::run(&session, args).await,
         Command::Publish { command } => publish::run(&session, command).await,
         Command::Export { command } => export::run(&session, command).await,
         Command::Convert(args) => convert::run(&session, args),

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use mtdh_engine::judgement::Judgement;
 use mtdh_engine::{EngineError, ErrorKind, LakeError};
 
-use crate::args::{Cli, Codes, Command, LiveCommand, WantCommand};
+use crate::args::{Cli, Codes, Command, LiveCommand, PublishCommand, WantCommand};
 use crate::scheduler;
 
 /// The outcome of a verb that ran.
@@ -79,8 +79,10 @@ pub fn product(cli: &Cli) -> Product {
         | Command::Doctor
         | Command::Paths(_)
         | Command::Sql(_)
+        | Command::Ddl(_)
         | Command::Schema(_)
         | Command::Completions { .. } => true,
+        Command::Publish { command } => matches!(command, PublishCommand::Bigquery(_)),
         Command::Live { command } => matches!(command, LiveCommand::Status),
         Command::Get(args) => args.output.as_os_str() == "-",
         Command::Convert(args) => args.output.as_os_str() == "-",

@@ -12,8 +12,10 @@ use mtdh_core::DataType;
 use mtdh_core::clock::Clock;
 use mtdh_core::instrument::Instrument;
 use mtdh_core::key::InstrumentType;
+use mtdh_engine::query::tables::TableName;
 use mtdh_engine::query::{ReadRequest, TickTable};
-use mtdh_engine::{Config, Context, Filter, SecretString, Selection};
+use mtdh_engine::sql::ddl::{DdlOptions, Dialect};
+use mtdh_engine::{Config, Context, EngineError, Filter, SecretString, Selection};
 use pyo3::prelude::*;
 
 use crate::error::{raise, raised};
@@ -257,6 +259,26 @@ impl Lake {
             serde_json::json!({ "why": why, "lines": lines, "is_answered": why.is_answered() })
         });
         Ok(serde_json::Value::from_iter(document).to_string())
+    }
+
+    /// Statements that let another engine read the lake where it lies.
+    #[pyo3(signature = (dialect, tables, schema, connection=None, hive=None))]
+    fn ddl(
+        &self,
+        py: Python<'_>,
+        dialect: &str,
+        tables: Vec<String>,
+        schema: String,
+        connection: Option<String>,
+        hive: Option<String>,
+    ) -> PyResult<String> {
+        let dialect: Dialect = dialect.parse().map_err(|error: EngineError| raised(py, error))?;
+        let name = |text: &String| text.parse::<TableName>().map_err(|error| raised(py, error));
+        let tables: Vec<TableName> = tables.iter().map(name).collect::<PyResult<_>>()?;
+        let options = DdlOptions { schema: Some(schema), connection, hive };
+        let context = self.shared.context()?;
+        let sql = wait_briefly(py, context.ddl(dialect, &tables, &options))?;
+        sql.map_err(|error| raised(py, error))
     }
 
     /// What the lake has beside what is expected, a row for each partition.

@@ -1,6 +1,7 @@
 //! The objects of the lake's tables for readers of their own: paths, views, proof.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use futures::{StreamExt, TryStreamExt};
 use mtdh_core::Day;
@@ -9,10 +10,14 @@ use mtdh_lake::read::Verified;
 use mtdh_lake::{Entry, LakeError};
 
 use super::{Context, Work};
-use crate::query::tables::{TableName, TableStream, TablesRequest, tables};
+use crate::error::EngineError;
+use crate::query::tables::{TableName, TableStream, TablesRequest, tables, there};
 use crate::query::{Missing, TickTable};
 use crate::runs::phase;
+use crate::selection::Filter;
+use crate::sql::bigquery;
 use crate::sql::bucket::{Keys, secret};
+use crate::sql::ddl::{DdlOptions, Dialect, Place, before, statement};
 use crate::sql::views::{Rows, View, head};
 
 /// Objects that are read at the same time to prove them.
@@ -35,6 +40,10 @@ pub struct Views {
     pub sql: String,
     /// The objects of all views.
     pub objects: Vec<Entry>,
+    /// The tables that have objects.
+    pub filled: Vec<TableName>,
+    /// Those that have none.
+    pub empty: Vec<TableName>,
     /// What the lake should have and has not, by table.
     pub missing: Vec<(TableName, Missing)>,
 }
@@ -151,6 +160,10 @@ impl Context {
                         .map(|f| f.1.clone())
                         .unwrap_or_default(),
                 };
+                let side = if Vec::is_empty(&addresses) { &mut views.empty } else { &mut views.filled };
+                if !side.contains(table) {
+                    side.push(*table);
+                }
                 by_table.insert(
                     table.to_string(),
                     View { name: table.to_string(), columns: table.columns(), addresses, rows },
@@ -160,6 +173,102 @@ impl Context {
                 view.write(&mut views.sql);
             }
             Ok(views)
+        })
+    }
+
+    /// Statements that let an engine read tables of the lake where they lie: those that are named, else all that the lake has
+    /// objects of. Tables below `runs` have none.
+    /// Fails when a name cannot be used, or the engine cannot read where the lake is.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// use mtdh_engine::sql::ddl::Dialect;
+    /// println!("{}", context.ddl(Dialect::Duckdb, &[], &Default::default()).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ddl<'a>(
+        &'a self,
+        dialect: Dialect,
+        names: &'a [TableName],
+        options: &'a DdlOptions,
+    ) -> Work<'a, String> {
+        Box::pin(async move {
+            let is_folder = self.lake.folder().is_some();
+            let mut sql = before(dialect, options.schema()?, is_folder)?;
+            let root = match self.lake.folder() {
+                Some(folder) => {
+                    std::path::absolute(folder).unwrap_or(folder.to_owned()).display().to_string()
+                }
+                None => bucket_url(self.lake.url()),
+            };
+            let mut asked: Vec<TableName> = if names.is_empty() { TableName::all() } else { names.to_vec() };
+            // One statement for all timeframes.
+            asked.iter_mut().for_each(|name| {
+                if let TableName::Candles(timeframe) = name {
+                    *timeframe = None;
+                }
+            });
+            asked.dedup();
+            for name in asked {
+                let Some(table) = name.description() else { continue };
+                let mut days: Vec<Day> = Vec::new();
+                let request = TablesRequest { tables: vec![name], ..TablesRequest::default() };
+                let mut found = there(&self.lake, &request).await?;
+                while let Some(day) = found.try_next().await? {
+                    days.extend(day.objects.iter().map(|object| object.day));
+                }
+                days.sort_unstable();
+                days.dedup();
+                match days.first().copied() {
+                    None => {
+                        let _infallible = writeln!(sql, "-- {name}: the lake has no object of it");
+                    }
+                    // Engines leave out files and folders whose names begin with an underscore.
+                    Some(_) if !table.path.contains("day-{D}/") => {
+                        let _infallible = writeln!(sql, "-- {name}: engines do not read where it lies");
+                    }
+                    Some(first) => {
+                        let place = Place { table: &table, root: &root, is_folder, first, days: &days };
+                        sql.push_str(&statement(dialect, &place, options)?);
+                    }
+                }
+            }
+            Ok(sql)
+        })
+    }
+
+    /// The statements that bring the days of a request into tables of a BigQuery data set, `PROJECT.SET` or `SET`. Without tables
+    /// in the request: all data types and candles.
+    pub fn bigquery<'a>(&'a self, request: &'a TablesRequest, dataset: &'a DdlOptions) -> Work<'a, Views> {
+        Box::pin(async move {
+            let dataset = dataset.schema()?;
+            if self.lake.folder().is_some() {
+                return Err(EngineError::NeedsBucket { dialect: "bigquery" });
+            }
+            let Filter { venues, instrument_types, instruments, universe, .. } = &request.filter;
+            let is_whole = venues.is_empty()
+                && instrument_types.is_empty()
+                && instruments.is_empty()
+                && universe.is_none();
+            let mut script = Views { sql: bigquery::HEAD.to_owned(), ..Views::default() };
+            let mut days = self.tables(request).await?;
+            while let Some(day) = days.try_next().await? {
+                let Some(clock) = bigquery::clock(day.table) else { continue };
+                script.missing.extend(day.missing.iter().map(|missing| (day.table, missing.clone())));
+                if day.objects.is_empty() {
+                    continue;
+                }
+                if !script.filled.contains(&day.table) {
+                    script.filled.push(day.table);
+                    script.sql.push_str(&bigquery::make(dataset, day.table, clock));
+                }
+                let addresses: Vec<String> =
+                    day.objects.iter().map(|object| self.address(&object.entry)).collect();
+                script.sql.push_str(&bigquery::day(dataset, &day, &addresses, is_whole, clock));
+                script.objects.extend(day.objects.into_iter().map(|object| object.entry));
+            }
+            Ok(script)
         })
     }
 

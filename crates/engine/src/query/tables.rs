@@ -231,6 +231,16 @@ pub(crate) async fn range(lake: &Lake, request: &TablesRequest) -> Result<Option
 /// # Errors
 /// When the lake cannot be read, or a text is no key. Others are in the stream.
 pub(crate) async fn tables(lake: &Lake, request: &TablesRequest) -> Result<TableStream, EngineError> {
+    measured(lake, request, !request.tables.is_empty()).await
+}
+
+/// As [`tables`], of what is there; nothing is missing.
+pub(crate) async fn there(lake: &Lake, request: &TablesRequest) -> Result<TableStream, EngineError> {
+    let days = measured(lake, request, false).await?;
+    Ok(days.map_ok(|day| TableDay { missing: Vec::new(), ..day }).boxed())
+}
+
+async fn measured(lake: &Lake, request: &TablesRequest, is_named: bool) -> Result<TableStream, EngineError> {
     lake.check_readable().await?;
     let instruments = request.filter.keys()?;
     let filter = Filter { instruments, universe: None, ..request.filter.clone() };
@@ -238,7 +248,7 @@ pub(crate) async fn tables(lake: &Lake, request: &TablesRequest) -> Result<Table
     let Some(within_us) = range(lake, request).await? else { return Ok(futures::stream::empty().boxed()) };
     let named = expanded(lake, request, &within_us).await?;
     let mut streams: Vec<TableStream> = Vec::new();
-    for (table, is_named) in named {
+    for table in named {
         streams.push(match table {
             TableName::Ticks(data_type) => {
                 let rows = request.rows(TickTable::Ticks(data_type), within_us.clone());
@@ -255,15 +265,14 @@ pub(crate) async fn tables(lake: &Lake, request: &TablesRequest) -> Result<Table
     Ok(futures::stream::iter(streams).flatten().boxed())
 }
 
-/// The tables of a request, with whether they were named: all of them if none was, and the timeframes that are there.
+/// The tables of a request: all of them if none is named, and the timeframes that are there.
 async fn expanded(
     lake: &Lake,
     request: &TablesRequest,
     within_us: &Range<i64>,
-) -> Result<Vec<(TableName, bool)>, EngineError> {
-    let is_named = !request.tables.is_empty();
-    let asked: Vec<TableName> = if is_named { request.tables.clone() } else { TableName::all() };
-    let mut tables: Vec<(TableName, bool)> = Vec::new();
+) -> Result<Vec<TableName>, EngineError> {
+    let asked = if request.tables.is_empty() { TableName::all() } else { request.tables.clone() };
+    let mut tables: Vec<TableName> = Vec::new();
     for table in asked {
         match table {
             TableName::Candles(None) => {
@@ -277,17 +286,16 @@ async fn expanded(
                         }
                     }
                 }
-                tables.extend(found.into_iter().map(|tf| (TableName::Candles(Some(tf)), is_named)));
+                tables.extend(found.into_iter().map(|tf| TableName::Candles(Some(tf))));
             }
-            other => tables.push((other, is_named)),
+            other => tables.push(other),
         }
     }
-    let mut seen = Vec::new();
-    tables.retain(|(table, _)| {
-        !seen.contains(table) && {
-            seen.push(*table);
-            true
-        }
+    let mut seen: Vec<TableName> = Vec::new();
+    tables.retain(|table| {
+        let is_new = !seen.contains(table);
+        seen.push(*table);
+        is_new
     });
     Ok(tables)
 }

@@ -68,7 +68,7 @@ impl View {
 
 /// DuckDB's type of a column. Source: the page "Data types" of DuckDB's documentation,
 /// <https://duckdb.org/docs/current/sql/data_types/overview>, November 2026.
-fn duckdb_type(words: &str) -> &'static str {
+pub(crate) fn duckdb_type(words: &str) -> &'static str {
     match words {
         "timestamp[us, UTC]" => "TIMESTAMP WITH TIME ZONE",
         "list of timestamp[us, UTC]" => "TIMESTAMP WITH TIME ZONE[]",

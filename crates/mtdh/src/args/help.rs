@@ -14,7 +14,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ),
     ("Record", &["live"]),
     ("Look and read", &["ls", "venues", "runs", "why", "get", "serve", "schema"]),
-    ("Hand to other programs", &["paths", "sql", "publish", "export"]),
+    ("Hand to other programs", &["paths", "sql", "ddl", "publish", "export"]),
     ("Prove", &["validate", "check", "certify", "verify"]),
     ("Many machines", &["monitor", "resume", "deploy"]),
     ("Other", &["doctor", "config", "sim", "completions", "man", "help"]),
@@ -134,11 +134,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "mtdh sql trades.sql --start 2024-03-01",
         ],
     ),
+    ("ddl", &["mtdh ddl --dialect duckdb", "mtdh ddl --dialect athena trades candles --lake s3://BUCKET"]),
     (
         "publish",
         &[
             "mtdh publish iceberg",
             "mtdh publish iceberg --start-date 2024-03-01 --venues DERIBIT --data-types trades --verify",
+            "mtdh publish bigquery --dry-run --dataset PROJECT.ticks --start 2024-03-01 --data-types trades --lake gs://BUCKET",
         ],
     ),
     (

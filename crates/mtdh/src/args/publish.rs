@@ -6,6 +6,8 @@ use super::*;
 pub enum PublishCommand {
     /// Iceberg tables over the lake's files, which stay as and where they are
     Iceberg(IcebergArgs),
+    /// The statements that load days into BigQuery; each may run again
+    Bigquery(BigqueryArgs),
 }
 
 #[derive(Args, Debug)]

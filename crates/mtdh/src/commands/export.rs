@@ -1,6 +1,5 @@
 //! `mtdh export`: the lake in the layout of Hive, and as Delta tables.
 
-
 use anyhow::{Result, bail};
 use mtdh_core::DataType;
 use mtdh_core::candle::Timeframe;

@@ -5,6 +5,7 @@ use mtdh_core::DayRange;
 use mtdh_engine::iceberg::{IcebergReport, IcebergRequest, IcebergTables};
 use mtdh_engine::{Context, Selection};
 
+use super::bigquery;
 use crate::args::{IcebergArgs, PublishCommand};
 use crate::exit::Outcome;
 use crate::output::{Rows, count, many, note, print, size};
@@ -13,6 +14,7 @@ use crate::session::{Session, check_venues, range};
 pub async fn run(session: &Session<'_>, command: PublishCommand) -> Result<Outcome> {
     match command {
         PublishCommand::Iceberg(args) => iceberg(session, args).await,
+        PublishCommand::Bigquery(args) => bigquery::run(session, args).await,
     }
 }
 

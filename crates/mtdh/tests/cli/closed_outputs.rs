@@ -25,7 +25,7 @@ const fn verb(words: &'static str, status: i32, is_printed: bool) -> Verb {
 }
 
 /// Every verb. What makes something finds it made, so that each run of it ends alike.
-const VERBS: [Verb; 54] = [
+const VERBS: [Verb; 58] = [
     verb("demo --lake demo", 0, false),
     verb("instruments --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("instruments list", 0, true),
@@ -63,6 +63,10 @@ const VERBS: [Verb; 54] = [
     verb("get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01 -o slice.csv", 0, false),
     verb("export hive --out hive --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("export delta --out delta --start-date 2024-03-01 --tables trades,instruments", 0, false),
+    verb("paths --start 2024-03-01 --venues DERIBIT", 0, true),
+    verb("sql --print --start 2024-03-01 --venues DERIBIT", 0, true),
+    verb("ddl --dialect duckdb", 0, true),
+    verb("publish bigquery --dry-run --lake gs://b", 0, true),
     verb("convert trades.csv -o trades.parquet --force", 0, false),
     verb("convert trades.csv -o -", 0, true),
     verb("live compare --day 2024-03-01", 1, false),

@@ -437,12 +437,8 @@ pub(super) fn paths(ask: Ask) -> BoxFuture<'static, Answered> {
         match ask.given.text("form") {
             Some("lines") => return Ok(text(paths.map(|path| url(&path) + "\n").collect())),
             Some("sql") => {
-                let quoted: Vec<String> = paths.map(|path| format!("  '{}'", url(&path))).collect();
-                let view = request.table.name();
-                return Ok(text(format!(
-                    "CREATE OR REPLACE VIEW {view} AS SELECT * FROM read_parquet([\n{}\n]);\n",
-                    quoted.join(",\n")
-                )));
+                let urls = paths.map(|path| url(&path)).collect();
+                return Ok(text(ask.state.context.view_of(request.table, urls)));
             }
             _ => {}
         }

@@ -1,0 +1,188 @@
+"""One bit of a price is flipped: which ways to the rows refuse, and which give another price without a word. The Python package's own
+ways are in scripts/checks/python/test_api_damage.py. docs/how-to/read.md says the same, with versions."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import duckdb
+import pandas
+import polars
+import pyarrow.dataset
+import pyarrow.parquet as pq
+import pytest
+
+from stage import DAY, PROGRAM, environment, mtdh, partition, run_mtdh
+
+pytestmark = pytest.mark.xdist_group("readers")
+
+KEY = "DERIBIT:PERP:BTC-USD"
+PRICE = 5
+BESIDE = {"PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+SELECTION = ["--start", DAY, "--instruments", KEY, "--data-types", "trades"]
+
+
+class Refused(Exception):
+    """The route says that the object is damaged, and hands out no row as if it were not."""
+
+
+def flip(path):
+    """Flips one bit of the prices, such that who does not look at checksums reads other prices."""
+    chunk = pq.read_metadata(path).row_group(0).column(PRICE)
+    right, content = pq.read_table(path, columns=["price"]), path.read_bytes()
+    for back in range(1, chunk.total_compressed_size):
+        changed = bytearray(content)
+        changed[chunk.data_page_offset + chunk.total_compressed_size - back] ^= 1
+        try:
+            read = pq.read_table(io.BytesIO(bytes(changed)), columns=["price"])
+        except OSError:
+            continue  # the page cannot be inflated
+        if not read.equals(right):
+            path.write_bytes(changed)
+            return
+    raise AssertionError("every flip is found by everybody")
+
+
+@pytest.fixture(scope="module")
+def lakes(vendor, tmp_path_factory):
+    """A lake, and a copy with a damaged price."""
+    right, damaged = tmp_path_factory.mktemp("routes") / "right", tmp_path_factory.mktemp("routes") / "damaged"
+    mtdh("download", "--start-date", DAY, "--lake", right, "--instruments", KEY, "--data-types", "trades", env=vendor)
+    shutil.copytree(right, damaged)
+    flip(partition(damaged, "trades", KEY))
+    return right, damaged
+
+
+def ran(*words, env=None):
+    """What a command prints; refused if it fails, names the object and prints no row."""
+    ended = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, env=environment(env or {}), timeout=120)
+    if ended.returncode != 0:
+        assert f"{KEY}.parquet" in ended.stderr, ended.stderr
+        raise Refused(ended.stderr)
+    return ended.stdout
+
+
+@contextlib.contextmanager
+def served(lake):
+    server = subprocess.Popen(
+        [PROGRAM, "serve", "--lake", lake, "--listen", "127.0.0.1:0", "--seconds", "60", "--format", "jsonl"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+    try:
+        text = ""
+        while "http://127.0.0.1:" not in text:
+            line = server.stdout.readline() or server.stderr.readline()
+            assert line, "the server says nothing"
+            text += line
+        yield "http://127.0.0.1:" + text.split("http://127.0.0.1:")[1].split()[0].strip('",}/')
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def over_http(lake, path):
+    with served(lake) as address:
+        try:
+            with urllib.request.urlopen(address + path, timeout=60) as answer:
+                return answer.read()
+        except (urllib.error.HTTPError, OSError, EOFError) as error:
+            raise Refused(str(error)) from None
+
+
+def rows_over_http(lake):
+    text = over_http(lake, f"/v1/slices/trades/{KEY}?start={DAY}&format=jsonl").decode()
+    lines = [json.loads(line) for line in text.splitlines()]
+    if lines and "error" in lines[-1]:
+        raise Refused(lines[-1])
+    return sum(line["price"] for line in lines)
+
+
+def of_csv(text):
+    return pandas.read_csv(io.StringIO(text))["price"].sum()
+
+
+def got_as(lake, ending, tmp):
+    out = tmp / f"out.{ending}"
+    out.unlink(missing_ok=True)
+    try:
+        ran("get", KEY, "--data-type", "trades", "--start", DAY, "--lake", lake, "-o", out)
+    except Refused:
+        assert not out.exists(), "no part of a file is left"
+        raise
+    return pandas.read_parquet(out)["price"].sum()
+
+
+def one(lake):
+    return partition(lake, "trades", KEY)
+
+
+def verified_by_pyarrow(lake):
+    try:
+        return pq.ParquetFile(one(lake), page_checksum_verification=True).read()["price"].to_pandas().sum()
+    except OSError as error:
+        raise Refused(str(error)) from None
+
+
+def through_paths(lake, *words):
+    path = ran("paths", "--lake", lake, *SELECTION, *words).strip()
+    return polars.read_parquet(path, glob=False)["price"].sum()
+
+
+def through_views(lake, *words):
+    connection = duckdb.connect()
+    connection.execute(ran("sql", "--print", "--lake", lake, *SELECTION, *words))
+    return connection.execute("select sum(price) from trades").fetchone()[0]
+
+
+def by_query(lake, *words):
+    return float(ran("sql", "select sum(price) as s from trades", "--lake", lake, *SELECTION, "--format", "csv", *words, env=BESIDE).split()[1])
+
+
+# How each route reads the sum of the prices, and whether it refuses. One that does not gives another sum, without a word.
+ROUTES = {
+    "mtdh get": (lambda lake, tmp: of_csv(ran("get", KEY, "--data-type", "trades", "--start", DAY, "--lake", lake)), True),
+    "mtdh get -o": (lambda lake, tmp: got_as(lake, "parquet", tmp), True),
+    "REST rows": (lambda lake, tmp: rows_over_http(lake), True),
+    "REST files": (lambda lake, tmp: pandas.read_parquet(io.BytesIO(over_http(lake, f"/v1/files/{one(lake).relative_to(lake)}")))["price"].sum(), False),
+    "mtdh paths": (lambda lake, tmp: through_paths(lake), False),
+    "mtdh paths --verify": (lambda lake, tmp: through_paths(lake, "--verify"), True),
+    "mtdh sql --print": (lambda lake, tmp: through_views(lake), False),
+    "mtdh sql --print --verify": (lambda lake, tmp: through_views(lake, "--verify"), True),
+    "mtdh sql": (lambda lake, tmp: by_query(lake), False),
+    "mtdh sql --verify": (lambda lake, tmp: by_query(lake, "--verify"), True),
+    "polars": (lambda lake, tmp: polars.read_parquet(one(lake))["price"].sum(), False),
+    "polars lazily": (lambda lake, tmp: polars.scan_parquet(one(lake)).select(polars.col("price").sum()).collect().item(), False),
+    "DuckDB": (lambda lake, tmp: duckdb.sql(f"select sum(price) from read_parquet('{one(lake)}')").fetchone()[0], False),
+    "pandas": (lambda lake, tmp: pandas.read_parquet(one(lake))["price"].sum(), False),
+    "pyarrow": (lambda lake, tmp: pq.read_table(one(lake))["price"].to_pandas().sum(), False),
+    "pyarrow's datasets": (lambda lake, tmp: pyarrow.dataset.dataset(one(lake)).to_table()["price"].to_pandas().sum(), False),
+    "pyarrow with page_checksum_verification": (lambda lake, tmp: verified_by_pyarrow(lake), True),
+}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_flipped_bit(lakes, route, tmp_path):
+    read, refuses = ROUTES[route]
+    if route.startswith("mtdh sql") and "print" not in route and shutil.which("duckdb", path=BESIDE["PATH"]) is None:
+        pytest.skip("there is no duckdb program (pip install duckdb-cli)")
+    right, damaged = lakes
+    expected = pq.read_table(one(right))["price"].to_pandas().sum()
+    assert read(right, tmp_path) == pytest.approx(expected, rel=1e-12)
+    if refuses:
+        with pytest.raises(Refused):
+            read(damaged, tmp_path)
+    else:
+        assert read(damaged, tmp_path) != pytest.approx(expected, rel=1e-12), "it looks, so docs/how-to/read.md is to say so"
+
+
+def test_all_that_is_damaged_is_named_and_nothing_printed(lakes):
+    _, damaged = lakes
+    for words in (["paths", "--format", "json"], ["sql", "--print"]):
+        ended = run_mtdh(*words, "--lake", damaged, *SELECTION, "--verify", expect=2)
+        assert ended.stdout == "" and f"{KEY}.parquet" in ended.stderr and "1 of 1 object did not pass" in ended.stderr
