@@ -20,6 +20,7 @@ __all__ = [
     "validate",
     "certify",
     "verify",
+    "publish_iceberg",
     "check",
     "make_candles",
     "write_instruments",
@@ -163,6 +164,14 @@ def check(
 ) -> str: ...
 def certify(lake: Lake, selection: dict[str, Any], out: str | PathLike[str], read_bytes: bool) -> str: ...
 def verify(lake: Lake, file: str | PathLike[str], read_bytes: bool) -> str: ...
+def publish_iceberg(
+    lake: Lake,
+    selection: dict[str, Any],
+    has_days: bool,
+    timeframes: list[str],
+    verify: bool,
+    on_progress: _OnProgress | None,
+) -> str: ...
 def make_candles(
     lake: Lake,
     selection: dict[str, Any],

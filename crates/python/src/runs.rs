@@ -47,6 +47,16 @@ impl Run {
         Run { stop: CancellationToken::new(), progress: Arc::default(), on_progress }
     }
 
+    /// Cancelled when Python interrupts.
+    pub fn stop(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// The counters that the work raises.
+    pub fn progress(&self) -> Arc<Progress> {
+        self.progress.clone()
+    }
+
     /// Waits for work, and tells its counters ten times a second and once at its end.
     pub fn wait_for<T: Send>(
         &self,
