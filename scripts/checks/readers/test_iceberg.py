@@ -305,11 +305,11 @@ def test_a_publish_that_was_killed_leaves_the_old_table(lake, figures):
     figures(publishes_killed=killed)
     document = json.loads(lake.metadata().read_text())
     assert document["metadata-log"], "the version before is named"
-    needed = {pathlib.Path(path).name for path in map(str, lake.objects())}
-    versions = [name for name in needed if name.endswith(".metadata.json")]
+    versions = list(lake.metadata().parent.glob("v*.metadata.json"))
     assert len(versions) <= 6, "older versions go"
-    newest = max(int(name[1:].split(".")[0]) for name in versions)
-    assert not [name for name in needed if name[1].isdigit() and int(name[1:].split("-")[0].split(".")[0]) < newest - 5]
+    lists = {snapshot["manifest-list"] for path in versions for snapshot in json.loads(path.read_text())["snapshots"]}
+    needed = {manifest["manifest_path"] for path in lists for manifest in fastavro.reader(open(path, "rb"))} | lists
+    assert set(map(str, lake.metadata().parent.glob("*.avro"))) == needed, "what killed processes left is removed"
 
 
 def test_of_two_publishers_both_end_well(lake):
