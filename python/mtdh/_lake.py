@@ -11,7 +11,7 @@ from mtdh import _mtdh, _times
 from mtdh._errors import BadRequest, Error, MissingData, MissingDataWarning, NotFound
 from mtdh._optional import need
 from mtdh._progress import Progress, Shown
-from mtdh._report import Candles, Certificate, Check, Download, Report, Validation, Verification
+from mtdh._report import Candles, Certificate, Check, Download, IcebergTables, Report, Validation, Verification
 from mtdh._rows import Rows
 from mtdh._selection import DATA_TYPES, Names, Options, Selection, names_of, of_venues, selection_of, tables_in
 from mtdh._table import Table
@@ -476,6 +476,32 @@ class Lake(_Wants):
         not found. Nothing is written. A file that is no certificate, or was edited, raises `BadRequest`.
         """
         return Verification(_mtdh.verify(self._native, certificate, read_bytes))
+
+    def publish_iceberg(
+        self,
+        start: Time | None = None,
+        end: Time | None = None,
+        *,
+        timeframes: Names = (),
+        verify: bool = False,
+        progress: Progress = True,
+        **selection: Unpack[Selection],
+    ) -> IcebergTables:
+        """Publishes Iceberg tables over the lake's files as they lie: only what changed since, and nothing if nothing did.
+
+        Without days and filters: all that the lake has. `data_types` and `timeframes` say which tables. `verify` proves every byte of
+        the chosen objects first; those who read the tables do not check.
+
+        >>> lake.publish_iceberg("2024-03-01", data_types="trades").tables[0]["table"]
+        'trades'
+        """
+        with Shown(progress, "tables", "day") as shown:
+            chosen = selection_of("1970-01-01" if start is None else start, end, **selection)
+            return IcebergTables(
+                _mtdh.publish_iceberg(
+                    self._native, chosen, start is not None, names_of(timeframes), verify, shown.callback
+                )
+            )  # fmt: skip
 
     def check(
         self,

@@ -20,6 +20,7 @@ __all__ = [
     "validate",
     "certify",
     "verify",
+    "publish_iceberg",
     "check",
     "make_candles",
     "write_instruments",
@@ -197,6 +198,14 @@ def rm(
     break_certificates: bool,
     and_unwant: bool,
     yes: bool,
+) -> str: ...
+def publish_iceberg(
+    lake: Lake,
+    selection: dict[str, Any],
+    has_days: bool,
+    timeframes: list[str],
+    verify: bool,
+    on_progress: _OnProgress | None,
 ) -> str: ...
 def make_candles(
     lake: Lake,

@@ -187,6 +187,27 @@ class Why(Report):
     def _words(self) -> str:
         of = self.document["why"]
         return f", {of['day']} {of['data_type']} {of['instrument_key']}, {self.status.replace('_', ' ')}"
+class IcebergTables(Report):
+    """Iceberg tables that were published. False if an object is in no table, or there is nothing to publish."""
+
+    @property
+    def tables(self) -> list[dict[str, Any]]:
+        """Each with its name, what came of it (`published` or `unchanged`), its version, files and rows, and where its metadata lies."""
+        return list(self.document["iceberg"]["tables"])
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Where the newest metadata of each table lies: what readers are given."""
+        return {table["table"]: table["metadata"] for table in self.tables}
+
+    @property
+    def unreadable(self) -> list[str]:
+        """Objects that no table has because they cannot be trusted, each with the reason."""
+        return list(self.document["iceberg"]["unreadable"])
+
+    def _words(self) -> str:
+        files = sum(table["files"] for table in self.tables)
+        return f", {len(self.tables):,} tables, {files:,} files"
 
 
 class Check(Report):

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use mtdh_core::candle::Fill;
 use mtdh_core::check::Severity;
+use mtdh_core::error::chain;
 use mtdh_core::partition::Shard;
 use mtdh_core::{DataType, Day};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,7 @@ use crate::context::{
 };
 use crate::download::plan::Plan;
 use crate::error::EngineError;
+use crate::iceberg::{IcebergRequest, IcebergTables};
 use crate::judgement::{Judgement, Waits};
 use crate::runs::progress::Progress;
 use crate::runs::summary::{RunSummary, new_run_id, now, text};
@@ -110,6 +112,8 @@ pub(crate) async fn sync(
         started_at: started_at.clone(),
         ended_at: started_at,
         sets: Vec::new(),
+        iceberg: Vec::new(),
+        iceberg_stale: None,
         is_interrupted: false,
         verdict: Judgement::Clean.name(),
         last_success_us: None,
@@ -122,6 +126,9 @@ pub(crate) async fn sync(
     };
     report.last_success_us = hold.last.success_us;
     let worked = work(context, sets, &options, &stop, &mut report).await;
+    if worked.is_ok() && !stop.is_cancelled() {
+        refresh_iceberg(context, &stop, &mut report).await;
+    }
     if hold.is_lost() {
         return Err(EngineError::SyncTaken);
     }
@@ -141,6 +148,19 @@ pub(crate) async fn sync(
     put?;
     report.last_success_us = ended?.success_us;
     Ok(report)
+}
+
+/// Brings published tables up to date, whatever came of the sets: objects may have changed. The next sync does what failed here.
+async fn refresh_iceberg(context: &Context, stop: &CancellationToken, report: &mut SyncReport) {
+    let request =
+        IcebergRequest { tables: IcebergTables::Published, stop: stop.clone(), ..IcebergRequest::default() };
+    match context.publish_iceberg(&request).await {
+        Ok(published) => {
+            report.iceberg_stale = published.unreadable.first().cloned();
+            report.iceberg = published.tables;
+        }
+        Err(error) => report.iceberg_stale = Some(chain(&error)),
+    }
 }
 
 /// What came of the runs before.

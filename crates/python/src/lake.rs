@@ -79,6 +79,7 @@ impl SelectionArgs {
         self.filter(py)?.of_vendor(days).map_err(|error| raised(py, error))
     }
 
+    /// What is not about days.
     pub fn filter(&self, py: Python<'_>) -> PyResult<Filter> {
         let venue = |text: &String| mtdh_core::venue::parse_any_venue(text).map_err(|error| wrong(py, error));
         Ok(Filter {

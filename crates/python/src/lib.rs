@@ -7,6 +7,7 @@ mod certificates;
 mod demo;
 mod error;
 mod find;
+mod iceberg;
 mod lake;
 mod numpy;
 mod program;
@@ -41,6 +42,7 @@ fn _mtdh(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(want::unwant, module)?)?;
     module.add_function(wrap_pyfunction!(want::sync, module)?)?;
     module.add_function(wrap_pyfunction!(want::rm, module)?)?;
+    module.add_function(wrap_pyfunction!(iceberg::publish_iceberg, module)?)?;
     module.add_function(wrap_pyfunction!(runs::check, module)?)?;
     module.add_function(wrap_pyfunction!(runs::make_candles, module)?)?;
     module.add_function(wrap_pyfunction!(runs::write_instruments, module)?)?;

@@ -47,9 +47,14 @@ impl Run {
         Run { stop: CancellationToken::new(), progress: Arc::default(), on_progress }
     }
 
-    /// The counters and the stop, for options of a use case.
-    pub fn shared(&self) -> (Arc<Progress>, CancellationToken) {
-        (self.progress.clone(), self.stop.clone())
+    /// Cancelled when Python interrupts.
+    pub fn stop(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// The counters that the work raises.
+    pub fn progress(&self) -> Arc<Progress> {
+        self.progress.clone()
     }
 
     /// Waits for work, and tells its counters ten times a second and once at its end.

@@ -100,7 +100,7 @@ pub fn sync(
     on_progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let (context, run) = (lake.shared.context()?, Run::new(on_progress));
-    let (progress, stop) = run.shared();
+    let (progress, stop) = (run.progress(), run.stop());
     let report = run.wait_for(py, async {
         context.check_readable().await?;
         let Some(sets) = context.chosen(&Narrowing::default()).await? else {

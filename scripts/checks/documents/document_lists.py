@@ -149,6 +149,8 @@ sha256sum mtdh-0-linux-static.tar.gz >SHA256SUMS
 mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP
 mtdh download --start-date 2024-03-01 --instruments DERIBIT:PERP:BTC-USD --data-types trades --lake gs://my-bucket
 """,
+    ("docs/how-to/iceberg.md", "usual"):
+        "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP --data-types trades",
     ("docs/how-to/certify.md", "usual"): "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP",
     ("docs/how-to/validate.md", "usual"): "mtdh full-pipeline --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP",
     ("docs/reference/times.md", "usual"): "mtdh download --start-date 2024-03-01 --instruments DERIBIT:PERP:BTC-USD --data-types trades",

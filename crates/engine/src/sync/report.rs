@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::iceberg::TableReport;
 use crate::judgement::Judgement;
 use crate::validate::{Counts, MissingPartition};
 
@@ -23,6 +24,10 @@ pub struct SyncReport {
     pub ended_at: String,
     /// The sets, by name. Empty: nothing is wanted yet.
     pub sets: Vec<SetReport>,
+    /// Iceberg tables that were published before, and are brought up to date.
+    pub iceberg: Vec<TableReport>,
+    /// Why Iceberg tables are stale; `None`: they are not, or there are none.
+    pub iceberg_stale: Option<String>,
     /// Whether it was asked to end before its end.
     pub is_interrupted: bool,
     /// The word for what it came to: [`Judgement::name`], or `interrupted`.
@@ -91,9 +96,10 @@ pub struct SetReport {
 }
 
 impl SyncReport {
-    /// What it came to: the worst of the sets.
+    /// What it came to: the worst of the sets. Stale tables of other programs are not as is wanted.
     pub fn judgement(&self) -> Judgement {
-        worst(self.sets.iter().filter_map(|set| set.judgement))
+        let stale = self.iceberg_stale.as_ref().map(|_| Judgement::NotClean);
+        worst(self.sets.iter().filter_map(|set| set.judgement).chain(stale))
     }
 }
 

@@ -121,7 +121,7 @@ pub(super) fn document(new: &NewVersion<'_>, base: Option<&TableVersion>) -> Val
     let mut snapshot = json!({
         "snapshot-id": new.snapshot, "sequence-number": sequence, "timestamp-ms": now_ms,
         "manifest-list": new.manifest_list, "schema-id": 0,
-        "summary": summary(new.manifests, new.snapshot, if kept.is_empty() { "overwrite" } else { "append" }),
+        "summary": summary(new.manifests, new.snapshot, if new.is_rewritten { "overwrite" } else { "append" }),
     });
     if let Some(parent) = parent {
         snapshot["parent-snapshot-id"] = parent.into();

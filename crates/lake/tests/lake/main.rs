@@ -11,6 +11,7 @@ mod captures;
 mod documents;
 mod flips;
 mod folder;
+mod iceberg;
 mod partitions;
 mod parts;
 mod probe;

@@ -12,6 +12,7 @@ use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::runs::summary::new_run_id;
 use mtdh_engine::{CandlePlanOptions, CandleRunOptions, Filter};
 
+use super::publish::note_stale;
 use crate::about::{Scope, Without, about};
 use crate::args::{CandlesArgs, FillArg};
 use crate::exit::Outcome;
@@ -131,6 +132,7 @@ async fn of_lake(session: &Session<'_>, args: &CandlesArgs) -> Result<Outcome> {
     if !is_of_nothing {
         let (index, total) = (shard.index(), shard.total());
         note(&format!("summary: runs/{run_id}/candles-{index}-of-{total}.json in the lake"));
+        note_stale(&context).await?;
     }
     let objects = many(summary.objects as u64, "object");
     match () {

@@ -8,6 +8,7 @@ use mtdh_engine::runs::summary::{RunSummary, new_run_id};
 use mtdh_engine::{Context, DownloadOptions, Filter, PlanOptions, Planned, Selection};
 
 use super::check;
+use super::publish::note_stale;
 use crate::about::{About, Scope, Without, about};
 use crate::args::{DownloadArgs, PlanArgs, RowCheckArgs};
 use crate::exit::Outcome;
@@ -35,6 +36,9 @@ pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome
         () => Some(session.command_of("validate", &args.plan.selection)),
     };
     print_summary(session.format, &summary, next.as_deref())?;
+    if summary.done.files_done > 0 {
+        note_stale(&context).await?;
+    }
     Ok(outcome(&session, &summary, known))
 }
 

@@ -1,9 +1,8 @@
 //! `mtdh publish`: the lake as tables of other programs.
 
-use anyhow::Result;
-use mtdh_core::DayRange;
-use mtdh_engine::iceberg::{IcebergReport, IcebergRequest, IcebergTables};
-use mtdh_engine::{Context, Selection};
+use anyhow::{Context as _, Result};
+use mtdh_engine::Context;
+use mtdh_engine::iceberg::{IcebergReport, IcebergRequest, TableReport};
 
 use super::bigquery;
 use crate::args::{IcebergArgs, PublishCommand};
@@ -21,52 +20,15 @@ pub async fn run(session: &Session<'_>, command: PublishCommand) -> Result<Outco
 async fn iceberg(session: &Session<'_>, args: IcebergArgs) -> Result<Outcome> {
     let context = session.context()?;
     context.check_readable().await?;
-    let request = IcebergRequest {
-        selection: selection(&context, &args).await?,
-        tables: tables(&args),
-        verify: args.verify,
-        stop: session.stop.clone(),
-        ..IcebergRequest::default()
-    };
+    let days = args.start_date.map(|first| range(first, args.end_date)).transpose()?;
+    let request = context.iceberg_request(&args.filters.filter(), days, &args.timeframes).await?;
+    if let Some(selection) = &request.selection {
+        check_venues(&context, selection).await?;
+    }
+    let request = IcebergRequest { verify: args.verify, stop: session.stop.clone(), ..request };
     let report = context.publish_iceberg(&request).await?;
     print(session.format, &rows(&report), &report)?;
     Ok(told(&report))
-}
-
-/// Days and instruments; `None`: no flag narrows them.
-async fn selection(context: &Context, args: &IcebergArgs) -> Result<Option<Selection>> {
-    let mut filter = args.filters.filter();
-    // They say which tables, not which rows.
-    filter.data_types = Vec::new();
-    let is_narrow = !filter.venues.is_empty()
-        || !filter.instrument_types.is_empty()
-        || !filter.instruments.is_empty()
-        || filter.universe.is_some()
-        || filter.max_instruments.is_some();
-    let days = match args.start_date {
-        Some(first) => range(first, args.end_date)?,
-        None if !is_narrow => return Ok(None),
-        None => match context.all_days().await?[..] {
-            [first, .., last] => DayRange::new(first, last)?,
-            [day] => DayRange::of(day),
-            [] => return Ok(None),
-        },
-    };
-    let mut selection = filter.of_lake(days)?;
-    if args.filters.instrument_types.is_empty() {
-        // A filter that is not set filters nothing.
-        selection.instrument_types = mtdh_core::key::InstrumentType::ALL.to_vec();
-    }
-    check_venues(context, &selection).await?;
-    Ok(Some(selection))
-}
-
-fn tables(args: &IcebergArgs) -> IcebergTables {
-    let (data_types, timeframes) = (&args.filters.data_types, &args.timeframes);
-    if data_types.is_empty() && timeframes.is_empty() {
-        return IcebergTables::All;
-    }
-    IcebergTables::Named { data_types: data_types.clone(), timeframes: timeframes.clone() }
 }
 
 fn rows(report: &IcebergReport) -> Rows {
@@ -107,7 +69,7 @@ fn told(report: &IcebergReport) -> Outcome {
         note("interrupted; tables that were not done stay as they were");
         return Outcome::Interrupted;
     }
-    let sum = |of: fn(&mtdh_engine::iceberg::TableReport) -> u64| report.tables.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&TableReport) -> u64| report.tables.iter().map(of).sum::<u64>();
     if report.tables.is_empty() {
         note("the lake has nothing of that to publish");
         return Outcome::NotClean;
@@ -127,6 +89,27 @@ fn told(report: &IcebergReport) -> Outcome {
     if report.is_clean() { Outcome::Clean } else { Outcome::NotClean }
 }
 
+/// Brings published tables up to date after objects are gone. Returns whether they are.
+///
+/// # Errors
+/// When a table cannot be published: it is stale then, and the error says so.
+pub async fn refresh(context: &Context) -> Result<bool> {
+    let report =
+        context.refresh_iceberg().await.context("the Iceberg tables are stale: mtdh publish iceberg")?;
+    for table in report.tables.iter().filter(|table| table.outcome == "published") {
+        note(&format!(
+            "Iceberg table {}: version {}, {}",
+            table.table,
+            table.version,
+            many(table.files, "file")
+        ));
+    }
+    for line in &report.unreadable {
+        note(&format!("left out of its Iceberg table: {line}"));
+    }
+    Ok(report.is_clean())
+}
+
 /// Says which tables do not know what was just changed.
 ///
 /// # Errors
@@ -134,9 +117,9 @@ fn told(report: &IcebergReport) -> Outcome {
 pub async fn note_stale(context: &Context) -> Result<()> {
     let tables = context.iceberg_tables().await?;
     if !tables.is_empty() {
+        let tables = tables.join(", ");
         note(&format!(
-            "the Iceberg tables do not know of this yet ({}); mtdh publish iceberg brings them up to date",
-            tables.join(", ")
+            "stale now: the Iceberg tables ({tables}); mtdh publish iceberg brings them up to date"
         ));
     }
     Ok(())

@@ -9,6 +9,7 @@ use mtdh_engine::removal::{Removal, RemovalRequest};
 use mtdh_engine::want::Narrowing;
 use mtdh_engine::{Context, Selection};
 
+use super::publish::refresh;
 use crate::args::RmArgs;
 use crate::exit::Outcome;
 use crate::output::{Rows, many, note, print, size};
@@ -54,7 +55,7 @@ pub async fn run(session: &Session<'_>, args: RmArgs) -> Result<Outcome> {
     }
     context.remove(&removal).await?;
     note(&format!("removed: {objects}, {}", size(removal.bytes())));
-    Ok(Outcome::Clean)
+    Ok(if refresh(&context).await? { Outcome::Clean } else { Outcome::NotClean })
 }
 
 fn request(args: &RmArgs) -> Result<RemovalRequest> {

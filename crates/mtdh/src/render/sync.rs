@@ -129,6 +129,13 @@ pub fn note_report(report: &SyncReport) {
         let rows: u64 = report.sets.iter().map(|set| set.rows).sum();
         note(&format!("received {}, stored {}", size(bytes), many(rows, "row")));
     }
+    for table in report.iceberg.iter().filter(|table| table.outcome == "published") {
+        let files = many(table.files, "file");
+        note(&format!("Iceberg table {}: version {}, {files}", table.table, table.version));
+    }
+    if let Some(reason) = &report.iceberg_stale {
+        note(&format!("the Iceberg tables are not up to date: {reason}"));
+    }
     note(&format!("report: runs/{}/sync.json in the lake", report.run_id));
     let text = match report.verdict {
         "clean" => "the lake is as is wanted",
