@@ -33,7 +33,7 @@ from mtdh._errors import (
 )
 from mtdh._lake import Coverage, Lake
 from mtdh._live import Live, LiveAway, live
-from mtdh._report import Candles, Certificate, Check, Conversion, Download, Report, Validation, Verification
+from mtdh._report import Candles, Certificate, Check, Conversion, Download, Export, Report, Validation, Verification
 from mtdh._rows import Rows
 from mtdh._table import Table
 
@@ -49,6 +49,7 @@ __all__ = [
     "DamagedObject",
     "Download",
     "Error",
+    "Export",
     "GradeTooLow",
     "Lake",
     "LakeAway",

@@ -163,6 +163,19 @@ def check(
 ) -> str: ...
 def certify(lake: Lake, selection: dict[str, Any], out: str | PathLike[str], read_bytes: bool) -> str: ...
 def verify(lake: Lake, file: str | PathLike[str], read_bytes: bool) -> str: ...
+def export_hive(
+    lake: Lake,
+    out: str,
+    selection: dict[str, Any],
+    has_days: bool,
+    tables: list[str],
+    everything: bool,
+    compact: bool,
+    delta: bool,
+    verify: bool,
+    strict: bool,
+    on_progress: _OnProgress | None,
+) -> str: ...
 def make_candles(
     lake: Lake,
     selection: dict[str, Any],

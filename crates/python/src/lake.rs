@@ -77,7 +77,8 @@ impl SelectionArgs {
         self.filter(py)?.of_vendor(days).map_err(|error| raised(py, error))
     }
 
-    fn filter(&self, py: Python<'_>) -> PyResult<Filter> {
+    /// The filters, without the days.
+    pub fn filter(&self, py: Python<'_>) -> PyResult<Filter> {
         let venue = |text: &String| mtdh_core::venue::parse_any_venue(text).map_err(|error| wrong(py, error));
         Ok(Filter {
             venues: self.venues.iter().map(venue).collect::<PyResult<_>>()?,

@@ -6,6 +6,7 @@
 mod certificates;
 mod demo;
 mod error;
+mod export;
 mod lake;
 mod numpy;
 mod program;
@@ -34,6 +35,7 @@ fn _mtdh(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(runs::validate, module)?)?;
     module.add_function(wrap_pyfunction!(certificates::certify, module)?)?;
     module.add_function(wrap_pyfunction!(certificates::verify, module)?)?;
+    module.add_function(wrap_pyfunction!(export::export_hive, module)?)?;
     module.add_function(wrap_pyfunction!(runs::check, module)?)?;
     module.add_function(wrap_pyfunction!(runs::make_candles, module)?)?;
     module.add_function(wrap_pyfunction!(runs::write_instruments, module)?)?;

@@ -47,6 +47,11 @@ impl Run {
         Run { stop: CancellationToken::new(), progress: Arc::default(), on_progress }
     }
 
+    /// Its counters.
+    pub fn progress(&self) -> Arc<Progress> {
+        self.progress.clone()
+    }
+
     /// Waits for work, and tells its counters ten times a second and once at its end.
     pub fn wait_for<T: Send>(
         &self,

@@ -91,3 +91,13 @@ def test_delta(filled, exported, table):
     assert polars.scan_delta(f"{exported}/{table}").select(polars.len()).collect().item() == rows
     assert deltalake.DeltaTable(f"{exported}/{table}").to_pyarrow_dataset().count_rows() == rows
     assert export(filled, exported, *["--compact"] * any(exported.glob("**/rows.parquet")))["tables"][table]["delta_version"] == 0
+
+
+def test_a_bucket_has_copies_and_the_second_run_none(filled, store):
+    """From a folder into a bucket: the objects' bytes, and links where there can be none are copies."""
+    out = f"gs://{store['GCS_BUCKET']}/exports/hive"
+    for copied in (True, False):
+        report = json.loads(mtdh("export", "delta", "--out", out, "--lake", filled, "--format", "json", env=store))
+        table = report["tables"]["trades"]
+        assert table["copied"] == (table["files"] if copied else 0) and table["linked"] == 0 < table["files"]
+        assert table["delta_version"] == 0

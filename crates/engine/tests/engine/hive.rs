@@ -371,3 +371,21 @@ async fn nothing_and_what_is_missing() {
     let refused = context.export_hive(&stage.request(&[])).await;
     assert!(matches!(refused, Err(EngineError::Lake(LakeError::NoFolder(_)))), "{refused:?}");
 }
+
+/// Files that are replaced at the same time do not get in each other's way.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_files_are_replaced_at_once() {
+    let stage = Stage::new().await;
+    let keys: Vec<String> = (0..60).map(|number| format!("DERIBIT:PERP:A{number}-USD")).collect();
+    for (count, _) in keys.iter().enumerate() {
+        stage.made.trades(&keys[count], ON, "aa", &rows(1 + count as i64)).await;
+    }
+    assert_eq!(counts(&stage.export().await).0, 64);
+    let manifest = std::fs::read_to_string(stage.manifest()).unwrap();
+    std::fs::write(stage.manifest(), manifest.replace("\"sources\"", "\"pending\":true,\"sources\""))
+        .unwrap();
+    assert_eq!(counts(&stage.export().await).0, 63, "those of the day whose run was ended");
+    for key in &keys {
+        assert_eq!(inode(&stage.file(key)), inode(&stage.source(key)), "{key}");
+    }
+}
