@@ -11,7 +11,7 @@ from mtdh import _mtdh, _times
 from mtdh._errors import BadRequest, Error, MissingData, MissingDataWarning, NotFound
 from mtdh._optional import need
 from mtdh._progress import Progress, Shown
-from mtdh._report import Candles, Certificate, Check, Download, IcebergTables, Report, Validation, Verification
+from mtdh._report import Candles, Certificate, Check, Download, Export, IcebergTables, Report, Validation, Verification
 from mtdh._rows import Rows
 from mtdh._selection import DATA_TYPES, Names, Options, Selection, names_of, of_venues, selection_of, tables_in
 from mtdh._table import Table
@@ -500,6 +500,41 @@ class Lake(_Wants):
             return IcebergTables(
                 _mtdh.publish_iceberg(
                     self._native, chosen, start is not None, names_of(timeframes), verify, shown.callback
+                )
+            )
+
+    def export_hive(
+        self,
+        out: str | os.PathLike[str],
+        start: Time | None = None,
+        end: Time | None = None,
+        *,
+        tables: Names = (),
+        everything: bool = False,
+        compact: bool = False,
+        delta: bool = False,
+        verify: bool = False,
+        strict: bool = False,
+        progress: Progress = True,
+        **selection: Unpack[Selection],
+    ) -> Export:
+        """Exports the lake into a folder or bucket in Hive's layout, `TABLE/date=…/venue=…/instrument_type=…`: as links to the lake's
+        objects, as copies, or with `compact` as one file of each of these folders. Does only what changed since the last time.
+
+        `tables` are data types, `candles`, `candles_1m` and `instruments`; without them and data types, all. `delta` keeps a Delta
+        table of each, `verify` proves every byte first, `strict` refuses if a partition is missing.
+
+        >>> import tempfile
+        >>> out = tempfile.mkdtemp()
+        >>> lake.export_hive(out, "2024-03-01", venues="DERIBIT", types="PERP", data_types="trades").ok
+        True
+        """
+        chosen = selection_of("1970-01-01" if start is None else start, end, **selection)
+        with Shown(progress, "export", "day") as shown:
+            return Export(
+                _mtdh.export_hive(
+                    self._native, os.fspath(out), chosen, start is not None, names_of(tables), everything, compact, delta, verify,
+                    strict, shown.callback,
                 )
             )  # fmt: skip
 

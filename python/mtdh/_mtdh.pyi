@@ -207,6 +207,19 @@ def publish_iceberg(
     verify: bool,
     on_progress: _OnProgress | None,
 ) -> str: ...
+def export_hive(
+    lake: Lake,
+    out: str,
+    selection: dict[str, Any],
+    has_days: bool,
+    tables: list[str],
+    everything: bool,
+    compact: bool,
+    delta: bool,
+    verify: bool,
+    strict: bool,
+    on_progress: _OnProgress | None,
+) -> str: ...
 def make_candles(
     lake: Lake,
     selection: dict[str, Any],

@@ -187,6 +187,8 @@ class Why(Report):
     def _words(self) -> str:
         of = self.document["why"]
         return f", {of['day']} {of['data_type']} {of['instrument_key']}, {self.status.replace('_', ' ')}"
+
+
 class IcebergTables(Report):
     """Iceberg tables that were published. False if an object is in no table, or there is nothing to publish."""
 
@@ -208,6 +210,29 @@ class IcebergTables(Report):
     def _words(self) -> str:
         files = sum(table["files"] for table in self.tables)
         return f", {len(self.tables):,} tables, {files:,} files"
+
+
+class Export(Report):
+    """An export. False if something is missing, was not exported, or lies there and is not of it."""
+
+    @property
+    def tables(self) -> dict[str, dict[str, int]]:
+        """Each table: `days`, `files`, `rows`, `bytes`; `linked`, `copied`, `compacted`, `removed` by this run; `delta_version`."""
+        return dict(self.document["export"]["tables"])
+
+    @property
+    def rows(self) -> int:
+        """Rows of all tables."""
+        return sum(table["rows"] for table in self.tables.values())
+
+    @property
+    def missing(self) -> list[str]:
+        """Partitions that the lake should have and has not."""
+        return list(self.document["export"]["missing"]["names"])
+
+    def _words(self) -> str:
+        files = sum(table["files"] for table in self.tables.values())
+        return f", {files:,} files, {self.rows:,} rows, {len(self.missing):,} missing"
 
 
 class Check(Report):

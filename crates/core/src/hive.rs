@@ -115,6 +115,40 @@ pub fn values(path: &str) -> Vec<(&str, String)> {
         .collect()
 }
 
+/// Tables as people name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableWord {
+    /// One table.
+    One(HiveTable),
+    /// Candles of every timeframe.
+    Candles,
+}
+
+/// A word that names no table.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{word}` is no table; they are {}, candles, candles_1m (or another timeframe) and instruments",
+    DataType::ALL.map(|data_type| data_type.name()).join(", ")
+)]
+pub struct NoTableWord {
+    word: String,
+}
+
+impl FromStr for TableWord {
+    type Err = NoTableWord;
+
+    /// Reads a word; case does not matter.
+    fn from_str(text: &str) -> Result<TableWord, NoTableWord> {
+        let of_type = text.parse().map(|data_type| TableWord::One(HiveTable::Ticks(data_type)));
+        let name = text.to_lowercase();
+        match (name.as_str(), name.parse()) {
+            ("candles", _) => Ok(TableWord::Candles),
+            (_, Ok(table)) => Ok(TableWord::One(table)),
+            _ => of_type.map_err(|_| NoTableWord { word: text.to_owned() }),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,13 +13,16 @@ pub(crate) mod run;
 
 use std::collections::BTreeMap;
 
-use mtdh_core::DayRange;
 use mtdh_core::candle::Timeframe;
 use mtdh_core::hive::HiveTable;
+pub use mtdh_core::hive::TableWord;
 pub use mtdh_core::hive::manifest::HiveForm;
+use mtdh_core::key::InstrumentType;
+use mtdh_core::{DataType, DayRange};
 use serde::Serialize;
 
-use crate::selection::Selection;
+use crate::error::EngineError;
+use crate::selection::{Filter, Selection};
 
 /// Names in a list of a report; what is beyond is counted.
 pub const MOST_NAMED: usize = 10_000;
@@ -43,6 +46,69 @@ pub struct HiveRequest {
     pub verify: bool,
     /// Nothing is exported if a partition is missing.
     pub strict: bool,
+}
+
+/// What a person asks to be exported.
+#[derive(Clone, Debug, Default)]
+pub struct HiveWish {
+    /// The filters. Without data types and tables: all that the lake has.
+    pub filter: Filter,
+    /// The days; `None`: all.
+    pub days: Option<DayRange>,
+    /// The tables; empty: rows of the filter's data types, or all that the lake has.
+    pub tables: Vec<TableWord>,
+    /// Whether it is about all that the filters select, whatever the lake's `lake.toml` wants.
+    pub everything: bool,
+}
+
+impl HiveWish {
+    /// The tables of the request.
+    pub(crate) fn tables(&self) -> HiveTables {
+        if self.tables.is_empty() {
+            let is_all = self.filter.data_types.is_empty();
+            return if is_all {
+                HiveTables::all()
+            } else {
+                HiveTables { ticks: true, ..HiveTables::default() }
+            };
+        }
+        let timeframes = self.tables.iter().filter_map(|word| match word {
+            TableWord::One(HiveTable::Candles(timeframe)) => Some(*timeframe),
+            _ => None,
+        });
+        let timeframes: Vec<Timeframe> = timeframes.collect();
+        HiveTables {
+            ticks: self.tables.iter().any(|word| matches!(word, TableWord::One(HiveTable::Ticks(_)))),
+            candles: match (self.tables.contains(&TableWord::Candles), timeframes) {
+                (true, _) => CandlesMeant::All,
+                (false, some) if some.is_empty() => CandlesMeant::None,
+                (false, some) => CandlesMeant::Of(some),
+            },
+            instruments: self.tables.contains(&TableWord::One(HiveTable::Instruments)),
+        }
+    }
+
+    /// The selection of the filters alone: a filter that is not set filters nothing.
+    pub(crate) fn selection(&self) -> Result<Selection, EngineError> {
+        let mut selection = self.filter.of_lake(self.days.unwrap_or_else(every_day))?;
+        if self.filter.data_types.is_empty() {
+            selection.data_types = DataType::ALL.to_vec();
+        }
+        if self.filter.instrument_types.is_empty() {
+            selection.instrument_types = InstrumentType::ALL.to_vec();
+        }
+        Ok(self.narrowed(selection))
+    }
+
+    /// A selection of the tables' data types.
+    pub(crate) fn narrowed(&self, mut selection: Selection) -> Selection {
+        let named =
+            |data_type: &DataType| self.tables.contains(&TableWord::One(HiveTable::Ticks(*data_type)));
+        if !self.tables.is_empty() {
+            selection.data_types.retain(named);
+        }
+        selection
+    }
 }
 
 /// Which tables of the lake are exported. Those of rows are the selections' data types.

@@ -5,6 +5,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use object_store::path::Path;
@@ -29,11 +30,24 @@ const PIECE_BYTES: u64 = 4 << 20;
 #[derive(Debug)]
 pub struct ExportPlace {
     store: Lake,
-    /// Where unfinished files are, if it is a folder.
-    temporary: Option<PathBuf>,
+    /// Where unfinished files are, if it is a folder. Dropped after the store, which has files in it.
+    temporary: Option<Temporary>,
+    /// Links that were begun: several are made at once, each under a name of its own.
+    begun: AtomicU64,
     /// Held as long as this lives; the system releases it however the process ends. `None`: a bucket, where each document is changed
     /// only as it was read.
     _lock: Option<fs::File>,
+}
+
+/// The folder of unfinished files, which goes with the export: no name of one begins with `_`.
+#[derive(Debug)]
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // One that is not empty stays, and the next export takes it away.
+        drop(fs::remove_dir(&self.0));
+    }
 }
 
 /// What became of a file that was to be linked.
@@ -79,7 +93,7 @@ impl Lake {
         }
         let Place::Local(root) = &store.inner.place else {
             store.check_readable().await?;
-            return Ok(ExportPlace { store, temporary: None, _lock: None });
+            return Ok(ExportPlace { store, temporary: None, begun: AtomicU64::new(0), _lock: None });
         };
         store.make_folder()?;
         let path = root.join(LOCK);
@@ -90,8 +104,8 @@ impl Lake {
             Err(fs::TryLockError::WouldBlock) => return Err(PlaceError::Busy { place: url.to_owned() }),
             Err(fs::TryLockError::Error(source)) => return Err(disk(source).into()),
         }
-        let temporary = Some(store.temporary_folder());
-        Ok(ExportPlace { store, temporary, _lock: Some(lock) })
+        let temporary = Some(Temporary(store.temporary_folder()));
+        Ok(ExportPlace { store, temporary, begun: AtomicU64::new(0), _lock: Some(lock) })
     }
 }
 
@@ -146,7 +160,8 @@ impl ExportPlace {
             return Ok(Linked::NoLinks);
         };
         let (from, to) = (from.join(entry.path.as_ref()), to.join(path.as_ref()));
-        let (unfinished, entry) = (self.store.temporary()?.join("link"), entry.clone());
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        let (unfinished, entry) = (self.store.temporary()?.join(format!("link-{number}")), entry.clone());
         let work = move || linked(&from, &to, &unfinished, &entry, replaces);
         tokio::task::spawn_blocking(work)
             .await
@@ -249,16 +264,8 @@ impl ExportPlace {
     }
 
     fn disk(&self, source: io::Error) -> LakeError {
-        let path = self.temporary.clone().unwrap_or_else(std::env::temp_dir);
+        let path = self.temporary.as_ref().map_or_else(std::env::temp_dir, |folder| folder.0.clone());
         LakeError::Disk { path, source }
-    }
-
-    /// Takes away the folder of unfinished files: an export has no name that begins with `_`.
-    pub fn leave(self) {
-        let ExportPlace { store, temporary, _lock } = self;
-        drop(store);
-        // Another lake may lie in it; a folder that is not empty stays.
-        temporary.iter().for_each(|folder| drop(fs::remove_dir(folder)));
     }
 }
 

@@ -6,6 +6,7 @@
 mod certificates;
 mod demo;
 mod error;
+mod export;
 mod find;
 mod iceberg;
 mod lake;
@@ -43,6 +44,7 @@ fn _mtdh(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(want::sync, module)?)?;
     module.add_function(wrap_pyfunction!(want::rm, module)?)?;
     module.add_function(wrap_pyfunction!(iceberg::publish_iceberg, module)?)?;
+    module.add_function(wrap_pyfunction!(export::export_hive, module)?)?;
     module.add_function(wrap_pyfunction!(runs::check, module)?)?;
     module.add_function(wrap_pyfunction!(runs::make_candles, module)?)?;
     module.add_function(wrap_pyfunction!(runs::write_instruments, module)?)?;

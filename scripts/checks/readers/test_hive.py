@@ -13,7 +13,7 @@ from stage import DAY, mtdh
 pytestmark = pytest.mark.xdist_group("readers")
 
 TYPES = ["trades", "quotes"]
-KEYS = ["DERIBIT:PERP:*", "BINANCE:SPOT_PAIR:BTC-USDT"]
+KEYS = ["DERIBIT:PERP:BTC-USD", "DERIBIT:PERP:ETH-USD", "DERIBIT:SPOT_PAIR:BTC-USDC", "BINANCE:SPOT_PAIR:BTC-USDT"]
 TABLES = [*TYPES, "candles_1h", "instruments"]
 # A column that has a number in every row; its sum is exact.
 SUMMED = "epoch_us(local_timestamp) % 1000003"
@@ -22,9 +22,8 @@ SUMMED = "epoch_us(local_timestamp) % 1000003"
 @pytest.fixture(scope="module")
 def filled(vendor, tmp_path_factory):
     lake = tmp_path_factory.mktemp("hive") / "lake"
-    mtdh("download", "--start-date", DAY, "--venues", "DERIBIT", "BINANCE", "--instruments", *KEYS, "--data-types", *TYPES,
-         "--lake", lake, env=vendor)
-    mtdh("candles", "--start-date", DAY, "--venues", "DERIBIT", "BINANCE", "--timeframes", "1h", "--lake", lake)
+    mtdh("download", "--start-date", DAY, "--instruments", *KEYS, "--data-types", *TYPES, "--lake", lake, env=vendor)
+    mtdh("candles", "--start-date", DAY, "--instruments", *KEYS, "--data-types", "trades", "--timeframes", "1h", "--lake", lake)
     return lake
 
 
@@ -87,8 +86,18 @@ def test_compacted_files_are_sorted(exported):
 @pytest.mark.parametrize("table", TABLES)
 def test_delta(filled, exported, table):
     deltalake = pytest.importorskip("deltalake")
-    rows = duckdb.sql(f"select count(*) from read_parquet('{exported}/{table}/**/*.parquet')").fetchone()[0]
+    rows = duckdb.sql(f"select count(*) from read_parquet('{exported}/{table}/**/*.parquet')").fetchall()[0][0]
     assert rows
     assert polars.scan_delta(f"{exported}/{table}").select(polars.len()).collect().item() == rows
     assert deltalake.DeltaTable(f"{exported}/{table}").to_pyarrow_dataset().count_rows() == rows
     assert export(filled, exported, *["--compact"] * any(exported.glob("**/rows.parquet")))["tables"][table]["delta_version"] == 0
+
+
+def test_a_bucket_has_copies_and_the_second_run_none(filled, store):
+    """From a folder into a bucket: the objects' bytes, and links where there can be none are copies."""
+    out = f"gs://{store['GCS_BUCKET']}/exports/hive"
+    for copied in (True, False):
+        report = json.loads(mtdh("export", "delta", "--out", out, "--lake", filled, "--format", "json", env=store))
+        table = report["tables"]["trades"]
+        assert table["copied"] == (table["files"] if copied else 0) and table["linked"] == 0 < table["files"]
+        assert table["delta_version"] == 0

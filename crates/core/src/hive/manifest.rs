@@ -69,6 +69,10 @@ pub struct ExportedFile {
     pub bytes: u64,
     /// Which version of the file was exported: the store's entity tag; in a folder inode, time and size.
     pub identity: Option<String>,
+    /// BLAKE3 of the data of a file of several objects, as its footer says, lower-case hexadecimal; `None`: it is one object, or is
+    /// not finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
     /// Written before the file is touched and taken away afterwards: a run was ended in between. The file is there, or is not, or is
     /// the one before.
     #[serde(default, skip_serializing_if = "is_not")]
@@ -213,6 +217,7 @@ mod tests {
             rows: 1,
             bytes: 2,
             identity: None,
+            digest: None,
             pending: true,
             sources: vec![source],
         };

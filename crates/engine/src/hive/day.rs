@@ -120,8 +120,15 @@ impl DayWork<'_> {
             for Making { path, objects, .. } in &making {
                 let sources: Vec<Source> = objects.iter().map(Wanted::source).collect();
                 let (rows, bytes) = sums(&sources);
-                let file =
-                    ExportedFile { path: path.clone(), rows, bytes, identity: None, pending: true, sources };
+                let file = ExportedFile {
+                    path: path.clone(),
+                    rows,
+                    bytes,
+                    identity: None,
+                    digest: None,
+                    pending: true,
+                    sources,
+                };
                 files.insert(path.clone(), file);
             }
             for path in &removing {
@@ -229,6 +236,14 @@ impl DayWork<'_> {
                 }
                 _ => Due::Others,
             },
+            Some(entry) if is_same && file.digest.is_some() && file.bytes == entry.bytes => {
+                if digest(self.place, entry).await? == file.digest {
+                    file.identity.clone_from(&entry.identity);
+                    Due::Not
+                } else {
+                    Due::Others
+                }
+            }
             Some(_) => Due::Others,
         })
     }
@@ -271,6 +286,7 @@ impl DayWork<'_> {
             files.entry(path).and_modify(|file| {
                 file.bytes = made.bytes;
                 file.identity = made.identity;
+                file.digest = made.digest;
                 file.pending = false;
             });
         }
@@ -290,7 +306,9 @@ impl DayWork<'_> {
         if is_compacted(self.request.form, self.table) {
             let (identity, bytes) =
                 compact(self.lake, self.place, self.table, &path, &making.objects, making.replaces).await?;
-            return Ok(Made { how: How::Compacted, identity, bytes, without_checksums });
+            let entry = Entry { path, bytes, identity: identity.clone() };
+            let digest = digest(self.place, &entry).await?;
+            return Ok(Made { how: How::Compacted, identity, digest, bytes, without_checksums });
         }
         let [object] = &making.objects[..] else {
             return Err(HiveError::Document {
@@ -301,10 +319,12 @@ impl DayWork<'_> {
         };
         let (entry, bytes) = (&object.entry, object.entry.bytes);
         Ok(match self.place.link(&path, self.lake, entry, making.replaces).await? {
-            Linked::Done(identity) => Made { how: How::Linked, identity, bytes, without_checksums },
+            Linked::Done(identity) => {
+                Made { how: How::Linked, identity, digest: None, bytes, without_checksums }
+            }
             Linked::NoLinks => {
                 let identity = self.place.copy(&path, self.lake, entry, making.replaces).await?;
-                Made { how: How::Copied, identity, bytes, without_checksums }
+                Made { how: How::Copied, identity, digest: None, bytes, without_checksums }
             }
         })
     }
@@ -323,6 +343,7 @@ enum Due {
 struct Made {
     how: How,
     identity: Option<String>,
+    digest: Option<String>,
     bytes: u64,
     without_checksums: Vec<String>,
 }
@@ -345,6 +366,14 @@ fn is_changed(file: &ExportedFile, there: Option<&Entry>) -> bool {
 /// Whether an error is about the object, not about the lake or the place.
 fn is_of_object(error: &EngineError) -> bool {
     matches!(error, EngineError::Lake(error) if error.is_distrust() || error.is_changed())
+}
+
+/// The digest of a file's data by its footer; `None`: it is no file of ours.
+async fn digest(place: &ExportPlace, entry: &Entry) -> Result<Option<String>, LakeError> {
+    match place.store().stored(entry).await?.data_digest().await {
+        Err(error) if error.is_distrust() => Ok(None),
+        other => other,
+    }
 }
 
 async fn has_same_bytes(lake: &Lake, ours: &Entry, place: &Lake, theirs: &Entry) -> Result<bool, LakeError> {

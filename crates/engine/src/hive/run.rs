@@ -32,9 +32,7 @@ pub(crate) async fn export(lake: &Lake, request: &HiveRequest) -> Result<HiveRep
     }
     let place = lake.export_place(&request.place).await;
     let place = place.map_err(|source| HiveError::of_place(&request.place, source))?;
-    let done = export_into(lake, &place, request, &there).await;
-    place.leave();
-    done
+    export_into(lake, &place, request, &there).await
 }
 
 async fn export_into(

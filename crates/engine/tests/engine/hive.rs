@@ -142,8 +142,6 @@ async fn a_run_that_was_ended_anywhere_is_gone_on_with() {
         let whole = stage.tree();
         let file =
             whole.keys().find(|path| path.extension().is_some_and(|e| e == "parquet")).unwrap().clone();
-        let manifest = std::fs::read_to_string(stage.manifest()).unwrap();
-        let pending = manifest.replace("\"sources\"", "\"pending\":true,\"sources\"");
         let log = stage.out.path().join("trades/_delta_log/00000000000000000000.json");
         for (what, is_pending, is_there, has_log) in [
             ("after the manifest was written", true, false, false),
@@ -152,6 +150,8 @@ async fn a_run_that_was_ended_anywhere_is_gone_on_with() {
             ("before the manifest is finished", true, true, true),
             ("a file was lost", false, false, true),
         ] {
+            let manifest = std::fs::read_to_string(stage.manifest()).unwrap();
+            let pending = manifest.replace("\"sources\"", "\"pending\":true,\"sources\"");
             std::fs::write(stage.manifest(), if is_pending { &pending } else { &manifest }).unwrap();
             if !is_there {
                 std::fs::remove_file(&file).unwrap();
@@ -201,19 +201,22 @@ async fn what_others_put_there_is_left_alone_and_told() {
 
 #[tokio::test]
 async fn an_export_that_was_copied_elsewhere_goes_on_there() {
-    let stage = Stage::new().await;
-    stage.export().await;
-    let copy = tempfile::tempdir().unwrap();
-    for (path, bytes) in stage.tree() {
-        let to = copy.path().join(path.strip_prefix(stage.out.path()).unwrap());
-        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-        std::fs::write(to, bytes).unwrap();
-    }
-    let request = HiveRequest { place: copy.path().display().to_string(), ..stage.request(&[]) };
-    for _ in 0..2 {
-        let report = stage.export_as(&request).await.unwrap();
-        assert!(report.is_clean(), "{report:?}");
-        assert_eq!(counts(&report), (0, 0, 4, 62));
+    for form in [HiveForm::Objects, HiveForm::Compacted] {
+        let stage = Stage::new().await;
+        let request = HiveRequest { form, ..stage.request(&[]) };
+        let (_, _, files, rows) = counts(&stage.export_as(&request).await.unwrap());
+        let copy = tempfile::tempdir().unwrap();
+        for (path, bytes) in stage.tree() {
+            let to = copy.path().join(path.strip_prefix(stage.out.path()).unwrap());
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::write(to, bytes).unwrap();
+        }
+        let request = HiveRequest { place: copy.path().display().to_string(), ..request };
+        for _ in 0..2 {
+            let report = stage.export_as(&request).await.unwrap();
+            assert!(report.is_clean(), "{report:?}");
+            assert_eq!(counts(&report), (0, 0, files, rows));
+        }
     }
 }
 
@@ -367,4 +370,22 @@ async fn nothing_and_what_is_missing() {
     let context = Context::open(&Config { lake, ..Config::default() }).unwrap();
     let refused = context.export_hive(&stage.request(&[])).await;
     assert!(matches!(refused, Err(EngineError::Lake(LakeError::NoFolder(_)))), "{refused:?}");
+}
+
+/// Files that are replaced at the same time do not get in each other's way.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_files_are_replaced_at_once() {
+    let stage = Stage::new().await;
+    let keys: Vec<String> = (0..60).map(|number| format!("DERIBIT:PERP:A{number}-USD")).collect();
+    for (count, _) in keys.iter().enumerate() {
+        stage.made.trades(&keys[count], ON, "aa", &rows(1 + count as i64)).await;
+    }
+    assert_eq!(counts(&stage.export().await).0, 64);
+    let manifest = std::fs::read_to_string(stage.manifest()).unwrap();
+    std::fs::write(stage.manifest(), manifest.replace("\"sources\"", "\"pending\":true,\"sources\""))
+        .unwrap();
+    assert_eq!(counts(&stage.export().await).0, 63, "those of the day whose run was ended");
+    for key in &keys {
+        assert_eq!(inode(&stage.file(key)), inode(&stage.source(key)), "{key}");
+    }
 }

@@ -1,10 +1,8 @@
 //! The options of `export`.
 
-use std::str::FromStr;
-
 use clap::{Args, Subcommand};
 use mtdh_core::DayRange;
-use mtdh_core::hive::HiveTable;
+use mtdh_core::hive::TableWord;
 
 use super::FilterArgs;
 use crate::time;
@@ -57,29 +55,4 @@ pub struct HiveArgs {
     /// Export nothing if a partition is missing
     #[arg(long)]
     pub strict: bool,
-}
-
-/// A table as people name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TableWord {
-    /// One table.
-    One(HiveTable),
-    /// Candles of every timeframe.
-    Candles,
-}
-
-impl FromStr for TableWord {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<TableWord, String> {
-        let name = text.to_lowercase();
-        match (name.as_str(), name.parse()) {
-            ("candles", _) => Ok(TableWord::Candles),
-            (_, Ok(table)) => Ok(TableWord::One(table)),
-            _ => Err(format!(
-                "`{text}` is no table; they are {}, candles, candles_1m (or another timeframe) and instruments",
-                mtdh_core::DataType::ALL.map(|data_type| data_type.name()).join(", ")
-            )),
-        }
-    }
 }

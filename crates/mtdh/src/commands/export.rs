@@ -1,15 +1,10 @@
 //! `mtdh export`: the lake in the layout of Hive, and as Delta tables.
 
 use anyhow::{Result, bail};
-use mtdh_core::DataType;
-use mtdh_core::candle::Timeframe;
-use mtdh_core::hive::HiveTable;
-use mtdh_core::key::InstrumentType;
-use mtdh_engine::hive::{CandlesMeant, HiveForm, HiveReport, HiveRequest, HiveTables, Named, every_day};
-use mtdh_engine::want::Narrowing;
-use mtdh_engine::{Context, Selection};
+use mtdh_core::DayRange;
+use mtdh_engine::hive::{HiveForm, HiveReport, HiveRequest, HiveWish, Named, TableReport, every_day};
 
-use crate::args::{ExportCommand, Format, HiveArgs, TableWord};
+use crate::args::{ExportCommand, Format, HiveArgs};
 use crate::exit::Outcome;
 use crate::output::{Rows, count, many, note, print, size};
 use crate::session::{Session, range};
@@ -24,16 +19,28 @@ pub async fn run(session: &Session<'_>, command: ExportCommand) -> Result<Outcom
     };
     let context = session.context()?;
     context.check_readable().await?;
-    let About { selections, measured } = about(&context, &args).await?;
+    let wish = HiveWish {
+        filter: args.filters.filter(),
+        days: days(&args)?,
+        tables: args.tables.clone(),
+        everything: args.everything,
+    };
+    let (request, sets) = context.hive_request(&wish).await?;
+    if !sets.is_empty() {
+        note(&format!("about what lake.toml wants: {}; --everything exports all", sets.join(", ")));
+    }
+    if request.selections.is_empty() {
+        bail!(
+            "nothing that lake.toml wants is left by these flags; --everything exports all that they select"
+        );
+    }
     let request = HiveRequest {
         place: args.out.clone(),
-        selections,
-        measured,
-        tables: tables(&args),
         form: if args.compact { HiveForm::Compacted } else { HiveForm::Objects },
         delta: args.delta || is_delta,
         verify: args.verify,
         strict: args.strict,
+        ..request
     };
     let report = tokio::select! {
         () = session.stop.cancelled() => return Ok(Outcome::Interrupted),
@@ -44,82 +51,12 @@ pub async fn run(session: &Session<'_>, command: ExportCommand) -> Result<Outcom
     Ok(if report.is_clean() { Outcome::Clean } else { Outcome::NotClean })
 }
 
-/// What is exported, and what the lake should have.
-struct About {
-    selections: Vec<Selection>,
-    measured: Vec<Selection>,
-}
-
-async fn about(context: &Context, args: &HiveArgs) -> Result<About> {
-    let last = args.end_date.or(args.start_date);
-    let days = match (args.start_date, last) {
-        (Some(first), last) => range(first, last)?,
-        (None, Some(last)) => range(every_day(), Some(last))?,
-        (None, None) => every_day(),
-    };
-    let named = (args.start_date.is_some() || args.end_date.is_some()).then_some(days);
-    if !args.everything {
-        let by = Narrowing { filter: args.filters.filter(), days: named };
-        if let Some(sets) = context.chosen(&by).await? {
-            if sets.is_empty() {
-                bail!(
-                    "nothing that lake.toml wants is left by these flags; --everything exports all that they select"
-                );
-            }
-            let names: Vec<&str> = sets.iter().map(|chosen| chosen.name.as_str()).collect();
-            note(&format!("about what lake.toml wants: {}; --everything exports all", names.join(", ")));
-            let selections: Vec<Selection> =
-                sets.into_iter().map(|chosen| with_types(chosen.selection, args)).collect();
-            return Ok(About { measured: selections.clone(), selections });
-        }
-    }
-    let by_flags = args.filters.filter().of_lake(days)?;
-    // Without filters the lake is measured against what was ever asked of it, if anybody noted that.
-    let by = Narrowing { filter: args.filters.filter(), days: named };
-    let asked = if args.filters.is_empty() { context.asked(&by).await? } else { None };
-    let measured = asked.map(|found| found.asked.into_iter().map(|one| one.selection).collect());
-    let measured: Vec<Selection> = measured.unwrap_or_else(|| vec![by_flags.clone()]);
-    let mut selection = by_flags;
-    if args.filters.data_types.is_empty() {
-        selection.data_types = DataType::ALL.to_vec();
-    }
-    if args.filters.instrument_types.is_empty() {
-        selection.instrument_types = InstrumentType::ALL.to_vec();
-    }
-    Ok(About { selections: vec![with_types(selection, args)], measured })
-}
-
-/// A selection of the tables' data types.
-fn with_types(mut selection: Selection, args: &HiveArgs) -> Selection {
-    let named = |data_type: &DataType| args.tables.contains(&TableWord::One(HiveTable::Ticks(*data_type)));
-    if !args.tables.is_empty() {
-        selection.data_types.retain(named);
-    }
-    selection
-}
-
-fn tables(args: &HiveArgs) -> HiveTables {
-    if args.tables.is_empty() {
-        let all = HiveTables::all();
-        return if args.filters.data_types.is_empty() {
-            all
-        } else {
-            HiveTables { ticks: true, ..HiveTables::default() }
-        };
-    }
-    let timeframes = args.tables.iter().filter_map(|word| match word {
-        TableWord::One(HiveTable::Candles(timeframe)) => Some(*timeframe),
-        _ => None,
-    });
-    let timeframes: Vec<Timeframe> = timeframes.collect();
-    HiveTables {
-        ticks: args.tables.iter().any(|word| matches!(word, TableWord::One(HiveTable::Ticks(_)))),
-        candles: match (args.tables.contains(&TableWord::Candles), timeframes) {
-            (true, _) => CandlesMeant::All,
-            (false, some) if some.is_empty() => CandlesMeant::None,
-            (false, some) => CandlesMeant::Of(some),
-        },
-        instruments: args.tables.contains(&TableWord::One(HiveTable::Instruments)),
+/// The days that the user named; `None`: none.
+fn days(args: &HiveArgs) -> Result<Option<DayRange>> {
+    match (args.start_date, args.end_date) {
+        (None, None) => Ok(None),
+        (Some(first), last) => range(first, last).map(Some),
+        (None, last) => range(every_day(), last).map(Some),
     }
 }
 
@@ -190,7 +127,7 @@ fn tell(report: &HiveReport, format: Format) {
     if report.without_rows > 0 {
         note(&format!("{} without rows are left out", many(report.without_rows, "object")));
     }
-    let sum = |of: fn(&mtdh_engine::hive::TableReport) -> u64| report.tables.values().map(of).sum::<u64>();
+    let sum = |of: fn(&TableReport) -> u64| report.tables.values().map(of).sum::<u64>();
     let new = sum(|table| table.linked + table.copied + table.compacted);
     note(&format!(
         "{} files, {} rows, {}; {} new, {} removed",
