@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use mtdh_engine::runs::phase::{PhaseReading, Phases};
 
+use crate::log;
 use crate::output::{self, count, size};
 use crate::table::cut;
 
@@ -34,7 +35,7 @@ pub struct Shown {
 impl Shown {
     /// Starts to show.
     pub fn start(phases: Arc<Phases>) -> Shown {
-        let is_terminal = io::stderr().is_terminal();
+        let is_terminal = io::stderr().is_terminal() && !log::is_json();
         let ticker = tokio::spawn(async move {
             let (mut pace, mut told) = (Pace::default(), Instant::now());
             loop {
@@ -149,11 +150,17 @@ fn line(reading: &PhaseReading, age: Duration) -> String {
         0 => output::many(done, reading.noun),
         items => format!("{} of {}", count(done.min(items)), output::many(items, reading.noun)),
     });
-    if reading.bytes > 0 {
-        parts.push(format!("{} of {}", size(reading.bytes_done.min(reading.bytes)), size(reading.bytes)));
-        if age >= Duration::from_secs(1) {
-            parts.push(format!("{}/s", size((reading.bytes_done as f64 / age.as_secs_f64()) as u64)));
-        }
+    let bytes = if reading.is_estimate { reading.bytes_read } else { reading.bytes_done };
+    match reading.bytes {
+        0 => {}
+        _ if reading.is_estimate => parts.push(size(bytes)),
+        all => parts.push(format!("{} of {}", size(bytes.min(all)), size(all))),
+    }
+    if reading.bytes > 0 && age >= Duration::from_secs(1) {
+        parts.push(format!("{}/s", size((bytes as f64 / age.as_secs_f64()) as u64)));
+    }
+    if reading.failed > 0 {
+        parts.push(format!("{} failed", count(reading.failed)));
     }
     if let Some(left) = left(reading, age) {
         parts.push(format!("{} left", words(left)));
@@ -177,7 +184,8 @@ mod tests {
     use super::*;
 
     fn reading(items: u64, items_done: u64, bytes: u64, bytes_done: u64) -> PhaseReading {
-        PhaseReading { number: 1, name: "checking", noun: "file", items, items_done, bytes, bytes_done }
+        let of = PhaseReading { number: 1, name: "checking", noun: "file", ..PhaseReading::default() };
+        PhaseReading { items, items_done, bytes, bytes_done, ..of }
     }
 
     #[test]
@@ -192,6 +200,16 @@ mod tests {
                 "checking  49 %  10 of 30 files  1.5 GB of 3.0 GB  2.5 MB/s  10 min left",
             ),
             (reading(1, 1, 0, 0), 0, "checking  100 %  1 of 1 file"),
+            (
+                PhaseReading {
+                    is_estimate: true,
+                    bytes_read: 7_000_000,
+                    failed: 2,
+                    ..reading(4, 1, 1_000, 250)
+                },
+                10,
+                "checking  24 %  1 of 4 files  7.0 MB  700.0 kB/s  2 failed  30 s left",
+            ),
         ];
         for (reading, seconds, expected) in cases {
             assert_eq!(line(&reading, Duration::from_secs(seconds)), expected);

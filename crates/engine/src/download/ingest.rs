@@ -126,7 +126,7 @@ impl Ingest {
         self.forget_replaced(&units).await?;
         let phase = self.progress.phase("downloading", "file");
         self.progress.expect_tasks(units.len());
-        units.iter().for_each(|(unit, _)| phase.weigh(unit.weight()));
+        units.iter().for_each(|(unit, _)| phase.weigh_about(unit.weight()));
         let mut left: BTreeSet<String> = units.iter().map(|(unit, _)| unit.file.path()).collect();
         // What ends this run does not end the program.
         let run = Ingest { stop: self.stop.child_token(), ..self.clone() };
@@ -265,7 +265,7 @@ impl Ingest {
                             left.extend(singles.iter().map(|single| single.file.path()));
                             replaced.by(&unit, singles.len());
                             self.progress.expect_tasks(singles.len());
-                            singles.iter().for_each(|single| phase.weigh(single.weight()));
+                            singles.iter().for_each(|single| phase.weigh_about(single.weight()));
                             waiting.extend(self.slots.places(singles));
                             self.progress.task_done();
                         }

@@ -4,7 +4,7 @@
 //! Has no clock: how fast it goes, and when it will end, is for the front end, which knows when it looked.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use mtdh_core::DayRange;
@@ -36,6 +36,10 @@ struct Counters {
     weighed: AtomicU64,
     bytes: AtomicU64,
     bytes_done: AtomicU64,
+    /// Whether bytes of items are what statistics let expect.
+    is_estimate: AtomicBool,
+    bytes_read: AtomicU64,
+    failed: AtomicU64,
 }
 
 /// A phase, until its last clone is dropped.
@@ -63,6 +67,12 @@ pub struct PhaseReading {
     pub bytes: u64,
     /// Bytes that are done.
     pub bytes_done: u64,
+    /// Whether both are what statistics let expect, and only their share means something.
+    pub is_estimate: bool,
+    /// Where they are: bytes that were really read.
+    pub bytes_read: u64,
+    /// Items that failed, of those that are done.
+    pub failed: u64,
 }
 
 /// What an item costs beside its bytes, in bytes: to list, to open, to wait for.
@@ -121,6 +131,9 @@ impl Counters {
             items_done: get(&self.items_done),
             bytes,
             bytes_done: get(&self.bytes_done),
+            is_estimate: self.is_estimate.load(Ordering::Relaxed),
+            bytes_read: get(&self.bytes_read),
+            failed: get(&self.failed),
         }
     }
 }
@@ -171,6 +184,22 @@ impl Phase {
     pub fn weigh(&self, bytes: u64) {
         self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.0.weighed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The bytes of an item are not known; statistics let expect about so many.
+    pub fn weigh_about(&self, bytes: u64) {
+        self.0.is_estimate.store(true, Ordering::Relaxed);
+        self.weigh(bytes);
+    }
+
+    /// Bytes were read, of items whose bytes are not known.
+    pub fn read(&self, bytes: u64) {
+        self.0.bytes_read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// An item that is done has failed.
+    pub fn failed(&self) {
+        self.0.failed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Bytes are done.

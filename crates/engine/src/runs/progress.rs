@@ -83,6 +83,9 @@ impl Progress {
 
     pub(crate) fn add_bytes(&self, count: u64) {
         self.bytes.fetch_add(count, Ordering::Relaxed);
+        if let Some(phase) = self.open_phase() {
+            phase.read(count);
+        }
     }
 
     pub(crate) fn add_rows(&self, count: u64) {
@@ -98,6 +101,9 @@ impl Progress {
 
     pub(crate) fn task_failed(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
+        if let Some(phase) = self.open_phase() {
+            phase.failed();
+        }
         self.task_done();
     }
 }
