@@ -30,12 +30,11 @@ pub fn export_hive(
     let tables = tables.iter().map(word).collect::<PyResult<Vec<TableWord>>>()?;
     let wish = HiveWish { filter: selection.filter(py)?, days, tables, everything };
     let (context, run) = (lake.shared.context()?, Run::new(on_progress));
-    let progress = run.progress();
     let report = run.wait_for(py, async {
         context.check_readable().await?;
         let (request, _) = context.hive_request(&wish).await?;
         let form = if compact { HiveForm::Compacted } else { HiveForm::Objects };
-        let request = HiveRequest { place: out, form, delta, verify, strict, progress, ..request };
+        let request = HiveRequest { place: out, form, delta, verify, strict, ..request };
         context.export_hive(&request).await
     })?;
     document(if report.is_clean() { "clean" } else { "not_clean" }, json!({ "export": report }))
