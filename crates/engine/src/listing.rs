@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mtdh_core::key::{InstrumentKey, InstrumentType};
+use mtdh_core::Day;
+use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Status;
-use mtdh_core::{DataType, Day};
 use mtdh_lake::Lake;
 
 use crate::error::EngineError;
@@ -112,24 +112,26 @@ pub struct ListedGroup {
     pub bytes: u64,
 }
 
-/// Groups, in the order of their names.
-pub fn grouped(listed: &[Listed], by: &[By]) -> Vec<ListedGroup> {
-    let mut groups: BTreeMap<Vec<Option<String>>, ListedGroup> = BTreeMap::new();
-    for one in listed {
-        let group = groups.entry(by.iter().map(|by| one.name(*by)).collect()).or_default();
-        group.objects += 1;
-        group.days.extend(one.day);
-        match &one.status {
-            Some(Ok(Status::Stored)) => group.stored += 1,
-            Some(Ok(Status::Empty)) => group.empty += 1,
-            Some(Ok(_)) => group.absent += 1,
-            Some(Err(_)) => group.unreadable += 1,
-            None => {}
+impl ListedGroup {
+    /// Groups, in the order of their names.
+    pub fn all(listed: &[Listed], by: &[By]) -> Vec<ListedGroup> {
+        let mut groups: BTreeMap<Vec<Option<String>>, ListedGroup> = BTreeMap::new();
+        for one in listed {
+            let group = groups.entry(by.iter().map(|by| one.name(*by)).collect()).or_default();
+            group.objects += 1;
+            group.days.extend(one.day);
+            match &one.status {
+                Some(Ok(Status::Stored)) => group.stored += 1,
+                Some(Ok(Status::Empty)) => group.empty += 1,
+                Some(Ok(_)) => group.absent += 1,
+                Some(Err(_)) => group.unreadable += 1,
+                None => {}
+            }
+            group.rows += one.rows.unwrap_or_default();
+            group.bytes += one.bytes.unwrap_or_default();
         }
-        group.rows += one.rows.unwrap_or_default();
-        group.bytes += one.bytes.unwrap_or_default();
+        groups.into_iter().map(|(names, group)| ListedGroup { names, ..group }).collect()
     }
-    groups.into_iter().map(|(names, group)| ListedGroup { names, ..group }).collect()
 }
 
 /// What the lake has of some selections: each thing once, by day, type and key. A selection without venues means every venue.
@@ -225,18 +227,6 @@ async fn reports(lake: &Lake, of: &[Selection]) -> Result<Vec<Listed>, EngineErr
     Ok(listed)
 }
 
-/// A selection of everything on some days.
-pub fn everything(days: mtdh_core::DayRange) -> Selection {
-    Selection {
-        days,
-        venues: Vec::new(),
-        instrument_types: InstrumentType::ALL.to_vec(),
-        data_types: DataType::ALL.to_vec(),
-        patterns: Vec::new(),
-        max_instruments: None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,10 +272,10 @@ mod tests {
                     group.names.iter().map(|name| name.as_deref().unwrap_or("-")).collect();
                 format!("{}:{}/{}/{}", names.join(","), group.objects, group.days.len(), group.bytes)
             };
-            let groups = grouped(&listed, by);
+            let groups = ListedGroup::all(&listed, by);
             assert_eq!(groups.iter().map(text).collect::<Vec<_>>().join(" "), expected, "{by:?}");
         }
-        let whole = &grouped(&listed, &[])[0];
+        let whole = &ListedGroup::all(&listed, &[])[0];
         assert_eq!((whole.stored, whole.empty, whole.absent, whole.unreadable, whole.rows), (1, 1, 1, 1, 5));
     }
 }

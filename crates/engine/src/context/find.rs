@@ -17,9 +17,9 @@ impl Context {
     ///
     /// ```no_run
     /// # async fn example(context: mtdh_engine::Context, selection: mtdh_engine::Selection) -> Result<(), mtdh_engine::EngineError> {
-    /// use mtdh_engine::listing::{By, What, grouped};
+    /// use mtdh_engine::listing::{By, ListedGroup, What};
     /// let listed = context.list(What::Partitions, &[selection]).await?;
-    /// for group in grouped(&listed, &[By::Month, By::Venue]) {
+    /// for group in ListedGroup::all(&listed, &[By::Month, By::Venue]) {
     ///     println!("{:?}: {} objects, {} bytes", group.names, group.objects, group.bytes);
     /// }
     /// # Ok(())

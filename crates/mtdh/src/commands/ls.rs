@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use mtdh_core::key::InstrumentType;
 use mtdh_core::partition::Origin;
 use mtdh_core::{DataType, DayRange};
-use mtdh_engine::listing::{By, Listed, What, grouped};
+use mtdh_engine::listing::{By, Listed, ListedGroup, What};
 use mtdh_engine::want::Narrowing;
 use mtdh_engine::{Context, Selection};
 
@@ -38,8 +38,8 @@ pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
     let listed = context.list(what, &selections.of).await?;
     let rows = match args.long {
         true => objects(what, &listed),
-        false if args.by.is_empty() => groups(what, &usual(what), &grouped(&listed, &usual(what))),
-        false => groups(what, &args.by, &grouped(&listed, &args.by)),
+        false if args.by.is_empty() => groups(what, &usual(what), &ListedGroup::all(&listed, &usual(what))),
+        false => groups(what, &args.by, &ListedGroup::all(&listed, &args.by)),
     };
     let (rows, left) = shown(rows, &args.shown)?;
     print(session.format, &with_sizes(session.format, &rows), &rows.objects())?;

@@ -9,7 +9,10 @@ fn stage() -> Stage {
         let words = format!("full-pipeline --start-date {DAY} --venues {venues} --data-types trades");
         stage.expect(0, &format!("{words} --instrument-types PERP SPOT_PAIR"));
     }
-    stage.expect(0, &format!("candles --start-date {DAY} --venues BINANCE --timeframes 1h,4h"));
+    stage.expect(
+        0,
+        &format!("candles --start-date {DAY} --venues BINANCE --timeframes 1h,4h --data-types trades"),
+    );
     stage
 }
 
