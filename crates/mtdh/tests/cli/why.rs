@@ -22,8 +22,10 @@ fn stage() -> (Stage, Vec<Request>) {
     let types = "--data-types trades,quotes,book_snapshot_5,derivative_ticker";
     stage.expect(1, &format!("download {what} {types} --check timestamp"));
     stage.sim.reissue("deribit", DataType::Trades, DAY.parse().unwrap(), "BTC_USDC-PERPETUAL");
-    stage
-        .expect(0, &format!("download --start-date {DAY} --instruments {USDC} --data-types trades --refetch"));
+    stage.expect(
+        0,
+        &format!("download --start-date {DAY} --instruments {USDC} --data-types trades --refetch"),
+    );
     // Not all of their inputs are there.
     stage.run(&format!("candles --start-date {DAY} --instruments {BTC} --timeframes 1m,1h"));
     let log = stage.sim.requests().into_iter().filter(|request| request.host == Host::Datasets);
