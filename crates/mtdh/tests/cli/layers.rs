@@ -102,7 +102,7 @@ fn no_library_names_a_flag_or_a_verb() {
 
 /// Functions of the engine that a front end may call by themselves: they need neither a lake nor the vendor. Whatever needs one goes
 /// through `Context`.
-const FREE_FUNCTIONS: [&str; 12] = [
+const FREE_FUNCTIONS: [&str; 13] = [
     "all", // of `schema`
     "candle_files",
     "cells", // of `report::formats`
@@ -111,6 +111,7 @@ const FREE_FUNCTIONS: [&str; 12] = [
     "check_user_files",
     "compare_user_files",
     "convert_file",
+    "document", // of `want`
     "key_of_symbol",
     "new_run_id",
     "remove_staging_dirs",
