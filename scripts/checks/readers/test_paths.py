@@ -17,6 +17,8 @@ from stage import DAY, PROGRAM, environment, mtdh, partition, run_mtdh
 pytestmark = pytest.mark.xdist_group("readers")
 
 KEY, OTHER, NEXT = "DERIBIT:PERP:BTC-USD", "DERIBIT:PERP:ETH-USD", "2024-03-02"
+# What the lake has; its instrument table has more.
+BOTH = ["--instruments", f"{KEY},{OTHER}"]
 # PyPI's duckdb-cli puts the program beside Python.
 BESIDE = {"PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 NOWHERE = {"PATH": "/nonexistent"}
@@ -28,7 +30,7 @@ def lake(vendor, tmp_path_factory):
     lake = tmp_path_factory.mktemp("paths") / "it's a=b [1]*?, \"lake\""
     words = ["--start-date", DAY, "--lake", lake]
     mtdh("download", *words, "--instruments", KEY, OTHER, "--data-types", "trades,quotes,liquidations", env=vendor)
-    mtdh("candles", *words, "--instruments", KEY, "--timeframes", "1m", env=vendor)
+    mtdh("candles", *words, "--instruments", KEY, OTHER, "--timeframes", "1m", expect=(0, 1), env=vendor)
     mtdh("validate", *words, "--instruments", KEY, OTHER, "--data-types", "trades,quotes,liquidations", env=vendor)
     return lake
 
@@ -43,13 +45,13 @@ def program():
 
 def sql(lake, program, query, *words, expect=0):
     """What a query answers, as objects."""
-    ended = run_mtdh("sql", query, "--lake", lake, "--start", DAY, "--format", "json", *words, expect=expect, env=program)
+    ended = run_mtdh("sql", query, "--lake", lake, "--start", DAY, *BOTH, "--format", "json", *words, expect=expect, env=program)
     return json.loads(ended.stdout)
 
 
 def test_paths_are_where_the_objects_are(lake):
-    words = ["paths", "--lake", lake, "--start", DAY]
-    lines = mtdh(*words, "--instruments", KEY, "--data-types", "trades").splitlines()
+    lines = mtdh("paths", "--lake", lake, "--start", DAY, "--instruments", KEY, "--data-types", "trades").splitlines()
+    words = ["paths", "--lake", lake, "--start", DAY, *BOTH]
     assert lines == [str(partition(lake, "trades", KEY))]
     assert polars.read_parquet(lines[0], glob=False).height == pq.read_table(lines[0]).num_rows
     every = mtdh(*words, "--format", "lines").splitlines()
@@ -62,14 +64,14 @@ def test_paths_are_where_the_objects_are(lake):
     rows = [json.loads(line) for line in mtdh(*words, "--format", "jsonl").splitlines()]
     assert rows == document["paths"]
     assert mtdh(*words, "--format", "csv").count("\n") == len(rows) + 1
-    relative = mtdh("paths", "--lake", lake.name, "--start", DAY, "--tables", "trades", cwd=lake.parent).splitlines()
+    relative = mtdh("paths", "--lake", lake.name, "--start", DAY, *BOTH, "--tables", "trades", cwd=lake.parent).splitlines()
     assert relative == [str(partition(lake, "trades", key)) for key in (KEY, OTHER)], "absolute, from wherever they are asked for"
 
 
 # Words, exit status, how many lines on stdout, what stderr says.
 CASES = [
-    (["--start", DAY, "--tables", "trades"], 0, 2, "2 objects"),
-    (["--start-date", DAY, "--end-date", DAY, "--data-types", "trades", "--venues", "deribit"], 0, 2, "2 objects"),
+    (["--start", DAY, *BOTH, "--tables", "trades"], 0, 2, "2 objects"),
+    (["--start-date", DAY, "--end-date", DAY, "--data-types", "trades", "--venues", "deribit"], 1, 2, "DERIBIT:PERP:BTC-USDC"),
     (["--start", DAY, "--end", NEXT, "--instruments", KEY, "--tables", "trades"], 1, 1, f"trades of {NEXT} {KEY}"),
     (["--start", DAY, "--end", NEXT, "--instruments", KEY, "--tables", "trades", "--strict"], 1, 0, "nothing is printed"),
     (["--start", DAY, "--end", NEXT, "--instruments", KEY, "--tables", "instruments"], 1, 1, f"instruments of {NEXT}"),
@@ -77,14 +79,14 @@ CASES = [
     (["--start", NEXT, "--instruments", KEY, "--tables", "trades", "--clock", "exchange"], 1, 1, f"trades of {NEXT}"),
     (["--start", NEXT, "--instruments", KEY, "--tables", "trades"], 1, 0, f"trades of {NEXT}"),
     (["--start", f"{DAY}T12:00", "--instruments", KEY, "--tables", "trades"], 0, 1, "1 object"),
-    (["--start", DAY, "--instrument-types", "OPTION", "--tables", "liquidations"], 0, 0, "0 objects"),
+    (["--start", DAY, "--instruments", "DERIBIT:COMBO:*", "--tables", "liquidations"], 0, 0, "0 objects"),
     (["--start", DAY, "--tables", "candles", "--instruments", KEY], 0, 1, "1 object"),
     (["--start", DAY, "--tables", "candles_60s", "--instruments", KEY], 0, 1, "1 object"),
     (["--instruments", KEY, "--tables", "trades"], 0, 1, "1 object"),
     (["--start", DAY, "--instruments", "DERIBIT:PERP:BTC-UDS", "--tables", "trades"], 2, 0, "perhaps DERIBIT:PERP:BTC-USD"),
     (["--start", DAY, "--tables", "tradez"], 2, 0, "tradez"),
     (["--start", NEXT, "--end", DAY, "--tables", "trades"], 2, 0, "before"),
-    (["--start", DAY, "--tables", "trades", "--verify"], 0, 2, "verified: every byte of 2 objects"),
+    (["--start", DAY, *BOTH, "--tables", "trades", "--verify"], 0, 2, "verified: every byte of 2 objects"),
 ]
 
 
@@ -99,7 +101,7 @@ def test_an_object_that_the_tables_expect_is_missing(lake, tmp_path):
     copy = tmp_path / "lake"
     shutil.copytree(lake, copy)
     partition(copy, "trades", OTHER).unlink()
-    ended = run_mtdh("paths", "--lake", copy, "--start", DAY, "--instruments", "DERIBIT:PERP:???-USD", "--tables", "trades", expect=1)
+    ended = run_mtdh("paths", "--lake", copy, "--start", DAY, "--instruments", "DERIBIT:PERP:BTC-USD,DERIBIT:PERP:ETH-US?", "--tables", "trades", expect=1)
     assert f"trades of {DAY} {OTHER}" in ended.stderr and KEY in ended.stdout
 
 
@@ -108,7 +110,7 @@ def test_no_lake_and_no_line_break(lake, tmp_path):
     broken = tmp_path / "a\nb"
     broken.symlink_to(lake)
     assert "line break" in run_mtdh("paths", "--lake", broken, "--start", DAY, expect=2).stderr
-    assert len(json.loads(mtdh("paths", "--lake", broken, "--start", DAY, "--format", "json"))["paths"]) > 5
+    assert len(json.loads(mtdh("paths", "--lake", broken, "--start", DAY, *BOTH, "--format", "json"))["paths"]) > 5
 
 
 def test_a_query(lake, program):
@@ -136,17 +138,17 @@ def test_every_table_is_there_with_its_columns(lake, program):
     for name in tables:
         rows = sql(lake, program, f"describe {name}", "--tables", name)
         assert [row["column_name"] for row in rows] == described[name], name
-    ended = run_mtdh("sql", "select count(*) as n from incremental_book_L2", "--lake", lake, "--start", DAY, "--format", "csv", env=program)
+    ended = run_mtdh("sql", "select count(*) as n from incremental_book_L2", "--lake", lake, "--start", DAY, *BOTH, "--format", "csv", env=program)
     assert ended.stdout.split() == ["n", "0"] and "incremental_book_L2" in ended.stderr
 
 
 def test_the_views_are_for_any_duckdb(lake):
-    views = mtdh("sql", "--print", "--lake", lake, "--start", DAY)
+    views = mtdh("sql", "--print", "--lake", lake, "--start", DAY, *BOTH)
     connection = duckdb.connect()
     connection.execute(views)
     for name in ("trades", "quotes", "liquidations", "candles_1m", "candles", "instruments", "available", "missing"):
         stored = [path for path in map(str, lake.rglob("*.parquet"))]
-        mine = mtdh("paths", "--lake", lake, "--start", DAY, "--tables", name).splitlines()
+        mine = mtdh("paths", "--lake", lake, "--start", DAY, *BOTH, "--tables", name).splitlines()
         assert mine and set(mine) <= set(stored)
         rows = sum(pq.read_metadata(path).num_rows for path in mine)
         assert connection.execute(f"select count(*) from {name}").fetchone() == (rows,), name
@@ -154,7 +156,7 @@ def test_the_views_are_for_any_duckdb(lake):
 
 
 def test_faults_of_queries(lake, program):
-    words = ["--lake", lake, "--start", DAY]
+    words = ["--lake", lake, "--start", DAY, *BOTH]
     assert "pip install duckdb-cli" in run_mtdh("sql", "select 1", *words, expect=2, env=NOWHERE).stderr
     assert "nix" in run_mtdh("sql", "select * from nix", *words, expect=2, env=program).stderr
     run_mtdh("sql", " ", *words, expect=2, env=program)
@@ -181,7 +183,7 @@ def test_ten_thousand_objects_are_no_command_line(lake, program, tmp_path):
 
 def test_a_closed_pipe_and_the_users_own_start_file(lake, program, tmp_path):
     (tmp_path / ".duckdbrc").write_text("select 'from the start file';\n")
-    words = [PROGRAM, "sql", "select price from trades, range(100)", "--lake", lake, "--start", DAY, "--format", "csv"]
+    words = [PROGRAM, "sql", "select price from trades, range(100)", "--lake", lake, "--start", DAY, *BOTH, "--format", "csv"]
     started = subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(program, {"HOME": str(tmp_path)}))
     assert started.stdout.readline() == b"price\n"
     started.stdout.close()
