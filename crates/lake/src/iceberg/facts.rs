@@ -81,6 +81,9 @@ fn bounds(statistics: &Statistics) -> Option<(Bound, Bound)> {
 
 /// The bounds of both; `None`: they cannot be compared.
 fn union(one: (Bound, Bound), other: (Bound, Bound)) -> Option<(Bound, Bound)> {
+    if std::mem::discriminant(&one.0) != std::mem::discriminant(&other.0) {
+        return None;
+    }
     let low = if one.0.partial_cmp(&other.0)? == Ordering::Greater { other.0 } else { one.0 };
     let high = if one.1.partial_cmp(&other.1)? == Ordering::Less { other.1 } else { one.1 };
     Some((low, high))
