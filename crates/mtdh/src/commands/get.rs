@@ -98,6 +98,12 @@ fn requests(args: &GetArgs) -> Result<Vec<SliceRequest>> {
         }
         _ => {}
     }
+    let is_made = tables.iter().any(|table| matches!(table, SliceTable::Made(_)));
+    if is_made && args.origin != Origins::default() {
+        bail!(
+            "--every makes candles of the vendor's trades; those of recordings are read with --data-types candles"
+        );
+    }
     let mut instruments: Vec<String> = Vec::new();
     for text in
         args.keys.iter().flat_map(|text| text.split(',')).chain(args.instruments.iter().map(String::as_str))

@@ -59,6 +59,7 @@ fn a_wrong_call_is_named_and_leaves_nothing() {
             "derivative_ticker has none",
         ),
         (format!("--data-types instruments --every 1m {day} -o x.csv"), "--data-types names none"),
+        (format!("{KEYS} --every 1m --origin live {day} -o x.csv"), "of the vendor's trades"),
         (format!("{KEYS} --every 7s {day} -o x.csv"), "7s"),
         (format!("{KEYS} --data-types trade {day} -o x.csv"), "unknown data type `trade`"),
         (
