@@ -128,6 +128,10 @@ fn of_engine(error: &EngineError) -> Option<String> {
             Some("name them with --instruments or --universe in place of --max-instruments".to_owned())
         }
         EngineError::NoDigest { .. } => Some("read the bytes with --bytes".to_owned()),
+        EngineError::TooManyCandles { day, timeframe, .. } => Some(format!(
+            "name fewer instruments, or store them with mtdh candles --start-date {day} --timeframes {timeframe} and read them with \
+             --data-types candles"
+        )),
         EngineError::NoInstruments(day) => Some(format!("make it: mtdh instruments --start-date {day}")),
         EngineError::NoExchange { .. } => {
             Some("the vendor lists its exchanges at https://api.tardis.dev/v1/exchanges".to_owned())

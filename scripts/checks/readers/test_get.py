@@ -57,9 +57,9 @@ def read(client, kind, path):
 
     match client, kind:
         case "pandas", "csv":
-            return pandas.read_csv(path, dtype={"id": str})
+            return pandas.read_csv(path, dtype={"id": str}, float_precision="round_trip")
         case "pandas", "json":
-            return pandas.read_json(path, lines=True, dtype={"id": str})
+            return pandas.read_json(path, lines=True, dtype={"id": str}, precise_float=True)
         case "pandas", "parquet":
             return pandas.read_parquet(path)
         case "polars", "csv":

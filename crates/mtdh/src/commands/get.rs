@@ -13,7 +13,7 @@ use mtdh_engine::slice::{Slice, SliceRequest, SliceTable};
 
 use crate::args::{GetArgs, GetType};
 use crate::exit::Outcome;
-use crate::output::{error, many};
+use crate::output::{error, many, note};
 use crate::session::Session;
 use crate::stdout;
 
@@ -59,9 +59,15 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
     if outputs.iter().any(|output| output.is_stdout()) && !stdout::is_read() {
         return Ok(if is_lacking { Outcome::NotClean } else { Outcome::Clean });
     }
+    let mut has_none = false;
     for (output, one) in outputs.iter().zip(&written) {
         let parts: Vec<&Slice> = output.slices.iter().map(|at| &slices[*at]).collect();
         notes::of_written((outputs.len() > 1).then_some(&output.place), one, &parts);
+        // A table is there, and nothing in it is meant: a wrong name.
+        if one.rows == 0 && parts.iter().any(|slice| !slice.tables.is_empty()) {
+            has_none = true;
+            note("no instrument of these tables fits what was asked for");
+        }
     }
     if args.origin == Origins::Both {
         notes::of_origins(&slices);
@@ -69,7 +75,7 @@ pub async fn run(session: &Session<'_>, args: GetArgs) -> Result<Outcome> {
     notes::of_worth(&slices);
     notes::of_unmatched(&context, &unmatched).await?;
     notes::of_lacking(&context, &slices, &session.program).await?;
-    Ok(if is_lacking || !unmatched.is_empty() { Outcome::NotClean } else { Outcome::Clean })
+    Ok(if is_lacking || has_none || !unmatched.is_empty() { Outcome::NotClean } else { Outcome::Clean })
 }
 
 /// What the flags ask for, a request for each table.
@@ -91,6 +97,12 @@ fn requests(args: &GetArgs) -> Result<Vec<SliceRequest>> {
             bail!("--every {timeframe} is of candles, and --data-types names none")
         }
         _ => {}
+    }
+    let is_made = tables.iter().any(|table| matches!(table, SliceTable::Made(_)));
+    if is_made && args.origin != Origins::default() {
+        bail!(
+            "--every makes candles of the vendor's trades; those of recordings are read with --data-types candles"
+        );
     }
     let mut instruments: Vec<String> = Vec::new();
     for text in

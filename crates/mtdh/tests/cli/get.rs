@@ -59,6 +59,7 @@ fn a_wrong_call_is_named_and_leaves_nothing() {
             "derivative_ticker has none",
         ),
         (format!("--data-types instruments --every 1m {day} -o x.csv"), "--data-types names none"),
+        (format!("{KEYS} --every 1m --origin live {day} -o x.csv"), "of the vendor's trades"),
         (format!("{KEYS} --every 7s {day} -o x.csv"), "7s"),
         (format!("{KEYS} --data-types trade {day} -o x.csv"), "unknown data type `trade`"),
         (
@@ -220,6 +221,8 @@ fn candles_are_made_as_they_would_be_stored_and_instruments_are_those_of_the_day
     for output in ["i.parquet", "i.arrow", "i.csv"] {
         get(&format!("--data-types instruments -o {output}"));
     }
+    let none = stage().expect(1, &format!("get X:*:* --data-types instruments --start {DAY}"));
+    assert!(none.stderr.contains("no instrument of these tables fits"), "{}", none.stderr);
     let worth = get(&format!("{KEYS} --data-types trades --notional --columns price --limit 3"));
     assert_eq!(worth.lines().next(), Some("price,base_amount,quote_amount,settle_amount"));
     assert!(column(&worth, "quote_amount").iter().all(|cell| cell.parse::<f64>().unwrap() > 0.0), "{worth}");
