@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use mtdh_core::DayRange;
-use mtdh_engine::hive::{HiveForm, HiveReport, HiveRequest, HiveWish, Named, TableReport, every_day};
+use mtdh_engine::hive::{HiveForm, HiveReport, HiveRequest, HiveWish, Named, TableReport};
 use mtdh_engine::runs::progress::Progress;
 
 use crate::args::{ExportCommand, Format, HiveArgs};
@@ -65,7 +65,7 @@ fn days(args: &HiveArgs) -> Result<Option<DayRange>> {
     match (args.start_date, args.end_date) {
         (None, None) => Ok(None),
         (Some(first), last) => range(first, last).map(Some),
-        (None, last) => range(every_day(), last).map(Some),
+        (None, last) => range(HiveWish::every_day(), last).map(Some),
     }
 }
 
