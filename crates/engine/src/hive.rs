@@ -7,6 +7,7 @@
 mod compact;
 mod day;
 mod delta;
+mod documents;
 pub mod error;
 mod find;
 pub(crate) mod run;
@@ -62,6 +63,13 @@ pub struct HiveWish {
 }
 
 impl HiveWish {
+    /// Every day that a lake can have.
+    pub fn every_day() -> DayRange {
+        let first = mtdh_core::Day::new(1970, 1, 1).expect("the first day of the Unix epoch exists");
+        let last = mtdh_core::Day::new(2262, 1, 1).expect("a first of January exists");
+        DayRange::new(first, last).expect("1970 lies before 2262")
+    }
+
     /// The tables of the request.
     pub(crate) fn tables(&self) -> HiveTables {
         if self.tables.is_empty() {
@@ -90,7 +98,7 @@ impl HiveWish {
 
     /// The selection of the filters alone: a filter that is not set filters nothing.
     pub(crate) fn selection(&self) -> Result<Selection, EngineError> {
-        let mut selection = self.filter.of_lake(self.days.unwrap_or_else(every_day))?;
+        let mut selection = self.filter.of_lake(self.days.unwrap_or_else(HiveWish::every_day))?;
         if self.filter.data_types.is_empty() {
             selection.data_types = DataType::ALL.to_vec();
         }
@@ -229,11 +237,4 @@ impl HiveReport {
         ];
         self.unfinished == 0 && faults.iter().all(|named| named.count == 0)
     }
-}
-
-/// Every day that a lake can have, for requests that name none.
-pub fn every_day() -> DayRange {
-    let first = mtdh_core::Day::new(1970, 1, 1).expect("the first day of the Unix epoch exists");
-    let last = mtdh_core::Day::new(2262, 1, 1).expect("a first of January exists");
-    DayRange::new(first, last).expect("1970 lies before 2262")
 }

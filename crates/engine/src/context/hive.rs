@@ -2,7 +2,7 @@
 
 use super::{Context, Work};
 use crate::hive::run::export;
-use crate::hive::{HiveReport, HiveRequest, HiveWish, every_day};
+use crate::hive::{HiveReport, HiveRequest, HiveWish};
 use crate::selection::Filter;
 use crate::want::Narrowing;
 
@@ -34,7 +34,7 @@ impl Context {
             let asked = if is_empty(&wish.filter) { self.asked(&by).await? } else { None };
             let measured = match asked {
                 Some(found) => found.asked.into_iter().map(|one| one.selection).collect(),
-                None => vec![wish.filter.of_lake(wish.days.unwrap_or_else(every_day))?],
+                None => vec![wish.filter.of_lake(wish.days.unwrap_or_else(HiveWish::every_day))?],
             };
             Ok((HiveRequest { selections: vec![wish.selection()?], measured, ..request }, Vec::new()))
         })

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use mtdh_core::Day;
 use mtdh_core::hive::HiveTable;
-use mtdh_core::hive::manifest::{ExportedFile, HiveForm, MOST_BYTES, Manifest, Source};
+use mtdh_core::hive::manifest::{ExportedFile, HiveForm, Manifest, Source};
 use mtdh_lake::hive::{ExportPlace, Linked};
 use mtdh_lake::read::Verified;
-use mtdh_lake::{Entry, Lake, LakeError, LakePath};
+use mtdh_lake::{Entry, Lake, LakeError};
 
 use super::compact::{compact, is_compacted};
 use super::delta::take_out;
+use super::documents::{path_of, read_manifest};
 use super::error::HiveError;
 use super::find::{Wanted, is_meant};
 use super::{HiveReport, HiveRequest, TableReport};
@@ -41,34 +41,6 @@ pub(super) struct DayWork<'a> {
     pub wanted: Vec<Wanted>,
     /// Objects of the day that cannot be trusted.
     pub untrusted: &'a BTreeMap<String, String>,
-}
-
-/// Reads the manifest of a table and day, and its bytes.
-pub(super) async fn read_manifest(
-    place: &ExportPlace,
-    table: HiveTable,
-    day: Day,
-) -> Result<(Manifest, Option<Bytes>), EngineError> {
-    let path = path_of(&Manifest::path(table, day))?;
-    let wrong = |reason| HiveError::Document { path: path.to_string(), reason };
-    match place.store().entry(&path).await? {
-        Some(entry) if entry.bytes > MOST_BYTES => {
-            return Err(wrong(format!("it has {} bytes, more than a manifest can have", entry.bytes)).into());
-        }
-        _ => {}
-    }
-    let bytes = place.store().read(&path).await?;
-    let manifest = match &bytes {
-        Some(bytes) => Manifest::parse(bytes, table, day).map_err(wrong)?,
-        None => Manifest::new(table, day),
-    };
-    Ok((manifest, bytes))
-}
-
-/// A path of the export. Its parts are escaped by [`mtdh_core::hive`].
-pub(super) fn path_of(text: &str) -> Result<LakePath, HiveError> {
-    LakePath::parse(text)
-        .map_err(|error| HiveError::Document { path: text.to_owned(), reason: error.to_string() })
 }
 
 impl DayWork<'_> {

@@ -10,7 +10,7 @@ use mtdh_core::hive::manifest::{FOLDER, Manifest};
 use mtdh_lake::hive::ExportPlace;
 use mtdh_lake::{LakeError, candles, tables};
 
-use super::day::{path_of, read_manifest};
+use super::documents::{path_of, read_manifest};
 use super::error::HiveError;
 use crate::error::EngineError;
 

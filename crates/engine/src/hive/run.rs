@@ -8,8 +8,9 @@ use mtdh_core::hive::manifest::{FOLDER, HEAD, Head, HiveForm, Manifest, VERSION}
 use mtdh_lake::Lake;
 use mtdh_lake::hive::ExportPlace;
 
-use super::day::{DayWork, path_of};
+use super::day::DayWork;
 use super::delta::bring;
+use super::documents::path_of;
 use super::error::HiveError;
 use super::find::{Found, find};
 use super::{HiveReport, HiveRequest};

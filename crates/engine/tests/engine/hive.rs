@@ -11,7 +11,7 @@ use mtdh_core::hive::manifest::Manifest;
 use mtdh_core::partition::Partition;
 use mtdh_engine::candles::Timeframe;
 use mtdh_engine::hive::error::HiveError;
-use mtdh_engine::hive::{CandlesMeant, HiveForm, HiveReport, HiveRequest, HiveTables, every_day};
+use mtdh_engine::hive::{CandlesMeant, HiveForm, HiveReport, HiveRequest, HiveTables, HiveWish};
 use mtdh_engine::{Config, Context, DataType, EngineError, Filter, LakeError};
 use mtdh_lake::parquet_file::ParquetFile;
 
@@ -47,7 +47,7 @@ impl Stage {
     fn request(&self, venues: &[&str]) -> HiveRequest {
         let venues = venues.iter().map(|venue| (*venue).to_owned()).collect();
         let filter = Filter { venues, data_types: vec![DataType::Trades], ..Filter::default() };
-        let selections = vec![filter.of_lake(every_day()).unwrap()];
+        let selections = vec![filter.of_lake(HiveWish::every_day()).unwrap()];
         HiveRequest {
             place: self.out.path().display().to_string(),
             measured: selections.clone(),
@@ -113,9 +113,9 @@ async fn a_run_does_only_what_changed() {
     assert_eq!(counts(&stage.export().await), (4, 0, 4, 62));
     assert_eq!(inode(&stage.file(KEY)), inode(&stage.source(KEY)), "a link");
     let before = stage.tree();
-    assert!(
-        !before.keys().any(|path| path.iter().any(|part| part.to_string_lossy().starts_with(['_', '.'])))
-    );
+    let names = before.keys().map(|path| path.strip_prefix(stage.out.path()).unwrap());
+    let is_hidden = |path: &&Path| path.iter().any(|part| part.to_string_lossy().starts_with(['_', '.']));
+    assert_eq!(names.filter(is_hidden).count(), 0);
     assert_eq!(counts(&stage.export().await), (0, 0, 4, 62));
     assert_eq!(stage.tree(), before, "a second run changes nothing");
     // The lake replaces by renaming: the link keeps the former bytes until the next export.
@@ -169,7 +169,9 @@ async fn a_run_that_was_ended_anywhere_is_gone_on_with() {
                 data.map(|(path, bytes)| (path.clone(), bytes.clone())).collect::<Vec<_>>()
             };
             assert_eq!((paths(&stage.tree()), rows), (paths(&whole), 62), "{what}");
-            assert!(!stage.out.path().join("_tmp").exists(), "{what}");
+            let left: Vec<_> =
+                std::fs::read_dir(stage.out.path().join("_tmp")).into_iter().flatten().collect();
+            assert!(!stage.out.path().join("_tmp").exists(), "{what}: {left:?}");
             assert!(!std::fs::read_to_string(stage.manifest()).unwrap().contains("pending"), "{what}");
         }
     }
@@ -241,7 +243,7 @@ async fn one_file_a_venue_type_and_day_is_sorted_by_instrument() {
         data_types: vec![DataType::Trades],
         ..Filter::default()
     };
-    one.selections = vec![filter.of_lake(every_day()).unwrap()];
+    one.selections = vec![filter.of_lake(HiveWish::every_day()).unwrap()];
     assert_eq!(counts(&stage.export_as(&one).await.unwrap()).0, 1);
     assert_eq!(rows_of().0, 59);
     std::fs::remove_file(stage.source(KEY)).unwrap();

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use mtdh_core::DayRange;
-use mtdh_engine::hive::{HiveForm, HiveReport, HiveRequest, HiveWish, Named, TableReport, every_day};
+use mtdh_engine::hive::{HiveForm, HiveReport, HiveRequest, HiveWish, Named, TableReport};
 
 use crate::args::{ExportCommand, Format, HiveArgs};
 use crate::exit::Outcome;
@@ -56,7 +56,7 @@ fn days(args: &HiveArgs) -> Result<Option<DayRange>> {
     match (args.start_date, args.end_date) {
         (None, None) => Ok(None),
         (Some(first), last) => range(first, last).map(Some),
-        (None, last) => range(every_day(), last).map(Some),
+        (None, last) => range(HiveWish::every_day(), last).map(Some),
     }
 }
 
