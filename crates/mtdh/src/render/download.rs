@@ -206,14 +206,15 @@ fn note_size(received: &PlanSize) {
     };
     let (about, requests) = (size(received.bytes), many(received.requests, "request"));
     note(&format!("to receive: about {about} in {requests}; {}", by.join(", ")));
-    let days = received.days_of_quota.map(|days| format!("{} of the bytes a day", many(days, "day")));
+    let days =
+        received.days_of_quota.map(|days| format!("{} by the limit of bytes a day", many(days, "day")));
     let minutes = received
         .minutes_of_quota
-        .map(|minutes| format!("{} of the requests a minute", many(minutes, "minute")));
+        .map(|minutes| format!("{} by the limit of requests a minute", many(minutes, "minute")));
     let of: Vec<String> = days.into_iter().chain(minutes).collect();
     note(&match &of[..] {
         [] => "no limit of bytes a day or requests a minute is set, so that no quota is counted".to_owned(),
-        of => format!("quota: {} that are set as limits", of.join(", and ")),
+        of => format!("quota: {}", of.join(", ")),
     });
 }
 

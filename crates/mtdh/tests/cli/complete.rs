@@ -43,7 +43,12 @@ fn completed(stage: &Stage, shell: &str, line: &str) -> Option<Vec<String>> {
         Err(error) => panic!("{shell}: {error}"),
     };
     let text = String::from_utf8(stdout).unwrap();
-    let first = |line: &str| line.split('\t').next().unwrap_or_default().replace("\\:", ":");
+    // Behind a tab, or in zsh behind a colon that is not escaped, stands what it is.
+    let first = |line: &str| {
+        let line = line.split('\t').next().unwrap_or_default().replace("\\:", "\0");
+        let is_zsh = shell == "zsh";
+        line.split(|c| is_zsh && c == ':').next().unwrap_or_default().replace('\0', ":")
+    };
     Some(text.lines().map(first).filter(|line| !line.is_empty()).collect())
 }
 
