@@ -131,8 +131,8 @@ async fn duckdb(session: &Session<'_>, script: &str) -> Result<()> {
         status = child.wait() => status.with_context(|| format!("{PROGRAM} is gone"))?,
         () = session.stop.cancelled() => return Ok(()),
     };
-    // Whoever read the rows has gone.
-    let is_unread = status.signal() == Some(SIGPIPE);
+    // Whoever read the rows has gone. DuckDB 1.5 ends with the signal's number, negative, as its status.
+    let is_unread = status.signal() == Some(SIGPIPE) || status.code() == Some(256 - SIGPIPE);
     if !status.success() && !is_unread {
         bail!("{PROGRAM} did not run the query ({status})");
     }
