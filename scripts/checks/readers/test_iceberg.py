@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from stage import DAY, PROGRAM, ROOT, environment, partition, run_mtdh
+from stage import DAY, PROGRAM, ROOT, environment, partition, run_mtdh, vendor_only
 
 pytest.importorskip("pyiceberg", reason="pyiceberg is not installed (scripts/requirements.txt)")
 pytest.importorskip("fastavro", reason="fastavro is not installed (scripts/requirements.txt)")
@@ -77,7 +77,7 @@ class Lake:
             table = pq.read_table(path, columns=["amount"])
             if table.num_rows:
                 day = path.parts[-3].removeprefix("day-")
-                found[day, path.name.removesuffix(".parquet")] = table.num_rows, pc.sum(table["amount"]).as_py()
+                found[day, path.name.removesuffix(".parquet")] = table.num_rows, round(pc.sum(table["amount"]).as_py(), 6)
         return found
 
     def objects(self):
@@ -90,7 +90,7 @@ def by_arrow(table):
     table = table.select(["amount"]).append_column("instrument_key", keys).append_column("day", days)
     table = table.group_by(["day", "instrument_key"])
     sums = table.aggregate([("amount", "count"), ("amount", "sum")]).to_pylist()
-    return {(row["day"], row["instrument_key"]): (row["amount_count"], row["amount_sum"]) for row in sums}
+    return {(row["day"], row["instrument_key"]): (row["amount_count"], round(row["amount_sum"], 6)) for row in sums}
 
 
 def by_pyiceberg(metadata):
@@ -108,7 +108,7 @@ def by_polars(metadata):
 def by_duckdb(metadata):
     ended = subprocess.run([DUCKDB, "-c", QUERY, str(metadata)], capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr
-    return {(day, key): (rows, amount) for day, key, rows, amount in json.loads(ended.stdout)}
+    return {(day, key): (rows, round(amount, 6)) for day, key, rows, amount in json.loads(ended.stdout)}
 
 
 def has_duckdb():
@@ -381,3 +381,17 @@ def test_a_bucket_of_s3_is_read_by_its_own_address(s3_server, tmp_path):
     assert by_arrow(table.scan().to_arrow()) == {(DAY, "DERIBIT:PERP:BTC-USD"): (5, 15.0)}
     again = run_mtdh("publish", "iceberg", "--format", "json", "--lake", url, env=env).stdout
     assert json.loads(again)["tables"][0]["outcome"] == "unchanged"
+
+
+def test_sync_publishes_again(sim, tmp_path):
+    vendor = vendor_only(sim("--small"))
+    lake, key = Lake(tmp_path), "DERIBIT:PERP:BTC-USD"
+    run = lambda *words: run_mtdh(*words, "--lake", lake.lake, env=vendor)
+    run("want", "add", "one", "--start-date", DAY, "--end-date", DAY, "--instruments", key, "--data-types", "trades")
+    said = run("sync").stderr
+    assert "Iceberg" not in said and not (lake.lake / "iceberg").exists(), "nobody asked for tables"
+    lake.publish()
+    run("want", "add", "two", "--start-date", DAY, "--end-date", DAY, "--instruments", "DERIBIT:PERP:BTC-USDC", "--data-types", "trades")
+    assert "Iceberg table trades: version 2, 2 files" in run("sync").stderr
+    assert len(assert_same(lake)) == 2
+    assert "Iceberg" not in run("sync").stderr, "nothing changed"
