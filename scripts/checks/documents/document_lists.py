@@ -135,6 +135,9 @@ cp data/raw_tick_data/by_date/day-2024-03-01/data_type-trades/DERIBIT:PERP:BTC-U
 echo '{"march/0": [[0]], "march/1": [["gone"]], "march/2": [["RUNNING"]], "march/3": [[20]]}' >"$GCLOUD_STAND_IN/plays.json"
 echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"
 """,
+    ("docs/how-to/export.md", "usual"): """
+mtdh download --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP
+""",
     ("docs/how-to/from-the-predecessor.md", "usual"): 'echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"; mkdir -p data',
     # In place of a release's static program.
     ("docs/how-to/install.md", "usual"): """
