@@ -49,7 +49,7 @@ pub fn start(level: LevelFilter, is_json: bool, file: Option<&Path>) -> Result<(
     let _once = IS_JSON.set(is_json);
     // A failure of stderr cannot be reported; the library would panic when it tried.
     let log =
-        lines(|| crate::progress::Stderr, is_json, io::stderr().is_terminal()).with_filter(filter.clone());
+        lines(|| crate::screen::Stderr, is_json, io::stderr().is_terminal()).with_filter(filter.clone());
     let copy = FILE.get().map(|file| lines(move || file, is_json, false).with_filter(filter));
     // Without the filter, it would get every event of every library.
     let spans = SpanFields.with_filter(Targets::new().with_target("mtdh", LevelFilter::ERROR));

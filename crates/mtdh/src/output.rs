@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,9 +11,13 @@ use serde::Serialize;
 
 use crate::args::Format;
 use crate::hints::hint;
+use crate::log;
+use crate::screen::{self, width_of};
 use crate::stdout::Stdout;
-use crate::table::{MOST_ROWS, Room, draw};
-use crate::{log, progress};
+use crate::table::{MOST_ROWS, NULL, Room, draw, value};
+
+pub use crate::numbers::{count, many, size};
+pub use crate::table::Rows;
 
 /// Whether only errors and verdicts go to stderr.
 static IS_QUIET: AtomicBool = AtomicBool::new(false);
@@ -27,12 +30,6 @@ pub fn set_quiet() {
 /// Whether [`set_quiet`] was called.
 pub fn is_quiet() -> bool {
     IS_QUIET.load(Ordering::Relaxed)
-}
-
-/// Columns of the terminal behind an output; `None`: it is no terminal, or does not say.
-pub fn width_of(output: impl AsFd) -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(output).ok()?;
-    (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
 /// The room for a table on stdout: in a pipe nothing is cut.
@@ -49,31 +46,6 @@ pub fn redraw(format: Format) {
     if format == Format::Table && io::stdout().is_terminal() {
         // The writer keeps what goes wrong.
         let _kept = Stdout.write_all(b"\x1b[H\x1b[2J");
-    }
-}
-
-/// A result as rows.
-#[derive(Debug, Default)]
-pub struct Rows {
-    /// Column names.
-    pub headers: Vec<&'static str>,
-    /// Cells, as many per row as there are headers; `-` is null.
-    pub rows: Vec<Vec<String>>,
-}
-
-impl Rows {
-    /// A result without rows.
-    pub fn new(headers: &[&'static str]) -> Rows {
-        Rows { headers: headers.to_vec(), rows: Vec::new() }
-    }
-
-    /// Each row as a JSON object; whole numbers as numbers.
-    pub fn objects(&self) -> Vec<serde_json::Value> {
-        let object = |row: &Vec<String>| {
-            let cells = self.headers.iter().zip(row).map(|(name, cell)| ((*name).to_owned(), value(cell)));
-            serde_json::Value::Object(cells.collect())
-        };
-        self.rows.iter().map(object).collect()
     }
 }
 
@@ -107,19 +79,6 @@ pub fn print(format: Format, rows: &Rows, document: &impl Serialize) -> Result<(
     }
     out.flush()?;
     Ok(())
-}
-
-/// Null in a table for people.
-pub const NULL: &str = "-";
-
-fn value(cell: &str) -> serde_json::Value {
-    if cell == NULL {
-        return serde_json::Value::Null;
-    }
-    match cell.parse::<u64>() {
-        Ok(number) if number.to_string() == cell => number.into(),
-        _ => cell.into(),
-    }
 }
 
 /// A cell of CSV.
@@ -160,7 +119,7 @@ fn say(severity: &str, text: &str) {
         false => text.into_owned(),
     };
     log::copy(&line);
-    let _clear = progress::clear();
+    let _clear = screen::clear();
     // A closed stderr cannot be reported.
     let _closed = writeln!(io::stderr().lock(), "{line}");
 }
@@ -195,36 +154,6 @@ pub fn shell_word(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
-/// A count with separators, as 1,234,567.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A count with its noun, as `1 file` and `2 files`.
-pub fn many(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{} {noun}s", count(number)) }
-}
-
-/// A size for people, as 1.5 MB.
-pub fn size(bytes: u64) -> String {
-    let units = ["B", "kB", "MB", "GB", "TB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1000.0 && unit + 1 < units.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", units[unit]) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,15 +170,5 @@ mod tests {
         let line = command_line(&words.map(OsString::from));
         assert!(line.starts_with("mtdh check all --lake ") && !line.contains("a:b@"), "{line}");
         assert!(line.ends_with(" --instruments 'DERIBIT:*' 'it'\\''s' ''"), "{line}");
-    }
-
-    #[test]
-    fn numbers_for_people() {
-        for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(count(number), expected);
-        }
-        for (bytes, expected) in [(999, "999 B"), (1500, "1.5 kB"), (9_500_000_000, "9.5 GB")] {
-            assert_eq!(size(bytes), expected);
-        }
     }
 }

@@ -1,16 +1,16 @@
 //! What a verb is at, on stderr: on a terminal one line that is drawn again, in a pipe a line a minute. Every phase of every verb
 //! shows, since the engine tells them, see [`mtdh_engine::runs::phase`].
 
-use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mtdh_engine::runs::phase::{PhaseReading, Phases};
 
 use crate::log;
-use crate::output::{self, count, size};
-use crate::table::cut;
+use crate::numbers::{count, many, size};
+use crate::output;
+use crate::screen::{clear, draw};
 
 /// Between two drawings of the line.
 const REDRAWN: Duration = Duration::from_millis(100);
@@ -20,12 +20,6 @@ const TOLD: Duration = Duration::from_secs(60);
 
 /// What is over sooner is not shown on a terminal.
 const SOON: Duration = Duration::from_millis(300);
-
-/// Whether the terminal has the line now. Locked while something is written to the terminal, so that the line is never amid it.
-static DRAWN: Mutex<bool> = Mutex::new(false);
-
-/// Whether the last line on the terminal is one of the output that has not ended: nothing is drawn over it.
-static IS_AMID_LINE: AtomicBool = AtomicBool::new(false);
 
 /// Shows the phases until it is dropped.
 pub struct Shown {
@@ -61,52 +55,6 @@ impl Drop for Shown {
     fn drop(&mut self) {
         self.ticker.abort();
         drop(clear());
-    }
-}
-
-fn drawn() -> MutexGuard<'static, bool> {
-    // Nothing panics while the lock is held.
-    DRAWN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn draw(text: &str) {
-    let mut drawn = drawn();
-    if IS_AMID_LINE.load(Ordering::Relaxed) {
-        return;
-    }
-    let width = output::width_of(io::stderr()).unwrap_or(80);
-    // A closed stderr cannot be reported.
-    let _closed = write!(io::stderr().lock(), "\r\x1b[2K{}", cut(text, width.saturating_sub(1), false));
-    *drawn = true;
-}
-
-/// Takes the line away, for what is written to the terminal while the result is kept.
-#[must_use = "the line may come back at once"]
-pub fn clear() -> impl Drop {
-    let mut drawn = drawn();
-    if *drawn {
-        let _closed = write!(io::stderr().lock(), "\r\x1b[2K");
-        *drawn = false;
-    }
-    drawn
-}
-
-/// Whether what was written to the terminal ends amid a line.
-pub fn set_amid_line(is_amid: bool) {
-    IS_AMID_LINE.store(is_amid, Ordering::Relaxed);
-}
-
-/// Stderr for the log: the line is taken away before what is written.
-pub struct Stderr;
-
-impl Write for Stderr {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _clear = clear();
-        io::stderr().lock().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        io::stderr().lock().flush()
     }
 }
 
@@ -147,8 +95,8 @@ fn line(reading: &PhaseReading, age: Duration) -> String {
     }
     let done = reading.items_done;
     parts.push(match reading.items {
-        0 => output::many(done, reading.noun),
-        items => format!("{} of {}", count(done.min(items)), output::many(items, reading.noun)),
+        0 => many(done, reading.noun),
+        items => format!("{} of {}", count(done.min(items)), many(items, reading.noun)),
     });
     let bytes = if reading.is_estimate { reading.bytes_read } else { reading.bytes_done };
     match reading.bytes {

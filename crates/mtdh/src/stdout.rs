@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use crate::progress;
+use crate::screen;
 
 /// The state of stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,8 @@ impl Write for Stdout {
         }
         let is_terminal = *state == State::Open && *IS_TERMINAL.get_or_init(|| io::stdout().is_terminal());
         let _clear = is_terminal.then(|| {
-            progress::set_amid_line(bytes.last().is_some_and(|last| *last != b'\n'));
-            progress::clear()
+            screen::set_amid_line(bytes.last().is_some_and(|last| *last != b'\n'));
+            screen::clear()
         });
         while *state == State::Open {
             match rustix::io::write(io::stdout().as_fd(), bytes) {

@@ -4,7 +4,46 @@
 use mtdh_core::text::printable;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::output::{NULL, Rows, count, size};
+use crate::numbers::{count, size};
+
+/// A result as rows.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// Column names.
+    pub headers: Vec<&'static str>,
+    /// Cells, as many per row as there are headers; `-` is null.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Rows {
+    /// A result without rows.
+    pub fn new(headers: &[&'static str]) -> Rows {
+        Rows { headers: headers.to_vec(), rows: Vec::new() }
+    }
+
+    /// Each row as a JSON object; whole numbers as numbers.
+    pub fn objects(&self) -> Vec<serde_json::Value> {
+        let object = |row: &Vec<String>| {
+            let cells = self.headers.iter().zip(row).map(|(name, cell)| ((*name).to_owned(), value(cell)));
+            serde_json::Value::Object(cells.collect())
+        };
+        self.rows.iter().map(object).collect()
+    }
+}
+
+/// Null in a table for people.
+pub const NULL: &str = "-";
+
+/// A cell as JSON: whole numbers are numbers.
+pub fn value(cell: &str) -> serde_json::Value {
+    if cell == NULL {
+        return serde_json::Value::Null;
+    }
+    match cell.parse::<u64>() {
+        Ok(number) if number.to_string() == cell => number.into(),
+        _ => cell.into(),
+    }
+}
 
 /// Rows that people are shown on a terminal.
 pub const MOST_ROWS: usize = 40;
