@@ -101,7 +101,6 @@ pub fn product(cli: &Cli) -> Product {
         | Command::Certify(_)
         | Command::Verify(_)
         | Command::Check(_)
-        | Command::Publish { .. }
         | Command::Serve(_)
         | Command::Sim(_)
         | Command::Export { .. }

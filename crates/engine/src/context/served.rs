@@ -16,7 +16,6 @@ use super::{Context, Work};
 use crate::candles::now::candles_now;
 use crate::check::kept::{KeptLine, of_day};
 use crate::error::EngineError;
-use crate::query::Available;
 use crate::why::{Evidence, Why, evidence, why};
 
 /// Bytes that are read at once of a stored object.
