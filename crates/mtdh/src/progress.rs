@@ -156,7 +156,7 @@ mod tests {
                     ..reading(4, 1, 1_000, 250)
                 },
                 10,
-                "checking  24 %  1 of 4 files  7.0 MB  700.0 kB/s  2 failed  30 s left",
+                "checking  25 %  1 of 4 files  7.0 MB  700.0 kB/s  2 failed  30 s left",
             ),
         ];
         for (reading, seconds, expected) in cases {
