@@ -1,5 +1,5 @@
 """Once, in long mode (MTDH_LONG=1): `mtdh paths` over 100,000 partitions with gaps, and DuckDB over 10,000 files by a pattern beside
-exact paths. The figures are printed; docs/reference/performance.md has them."""
+exact paths. The figures are printed."""
 
 import os
 import time
