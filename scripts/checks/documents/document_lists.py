@@ -8,6 +8,8 @@ STAND_IN = "connects to an exchange, or reads what was recorded of it; scripts/c
 # The one list of lines that are not run, with the reason. Verbs, flags and scripts in them are checked all the same.
 NOT_RUN = {
     "cargo build --release": CI,
+    "mtdh publish bigquery --dry-run --dataset my-project.ticks --start 2024-03-01 --data-types trades --lake gs://my-bucket > load.sql":
+        "needs a bucket; closed_outputs.rs runs it with the stand-in's",
     "mtdh serve": "serves until it is ended; scripts/checks/serve runs it",
     "mtdh live serve --venues BINANCE --symbols BTCUSDT,ETHUSDT --data-types trades,incremental_book_L2":
         "connects to an exchange; scripts/checks/live runs it against a stand-in",

@@ -2,10 +2,11 @@
 ways are in scripts/checks/python/test_api_damage.py. docs/how-to/read.md says the same, with versions."""
 
 import contextlib
+import http.client
 import io
-import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 
-from stage import DAY, PROGRAM, environment, mtdh, partition, run_mtdh
+from stage import DAY, PROGRAM, environment, mtdh, partition, run_mtdh, wait_until
 
 pytestmark = pytest.mark.xdist_group("readers")
 
@@ -70,37 +71,31 @@ def ran(*words, env=None):
 
 
 @contextlib.contextmanager
-def served(lake):
-    server = subprocess.Popen(
-        [PROGRAM, "serve", "--lake", lake, "--listen", "127.0.0.1:0", "--seconds", "60", "--format", "jsonl"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+def served(lake, tmp):
+    """`mtdh serve` on a free port; gives its address."""
+    said = tmp / "served.log"
+    with open(said, "w") as log:
+        server = subprocess.Popen(
+            [PROGRAM, "serve", "--lake", str(lake), "--listen", "127.0.0.1:0", "--seconds", "60"], stderr=log, env=environment())
     try:
-        text = ""
-        while "http://127.0.0.1:" not in text:
-            line = server.stdout.readline() or server.stderr.readline()
-            assert line, "the server says nothing"
-            text += line
-        yield "http://127.0.0.1:" + text.split("http://127.0.0.1:")[1].split()[0].strip('",}/')
+        wait_until(lambda: re.search(r"http://[\d.:]+\d", said.read_text()) or server.poll() is not None, said.read_text)
+        yield re.search(r"http://[\d.:]+\d", said.read_text())[0]
     finally:
         server.terminate()
         server.wait(timeout=30)
 
 
-def over_http(lake, path):
-    with served(lake) as address:
+def over_http(lake, tmp, path):
+    with served(lake, tmp) as address:
         try:
             with urllib.request.urlopen(address + path, timeout=60) as answer:
                 return answer.read()
-        except (urllib.error.HTTPError, OSError, EOFError) as error:
+        except (urllib.error.HTTPError, http.client.IncompleteRead, ConnectionError) as error:
             raise Refused(str(error)) from None
 
 
-def rows_over_http(lake):
-    text = over_http(lake, f"/v1/slices/trades/{KEY}?start={DAY}&format=jsonl").decode()
-    lines = [json.loads(line) for line in text.splitlines()]
-    if lines and "error" in lines[-1]:
-        raise Refused(lines[-1])
-    return sum(line["price"] for line in lines)
+def rows_over_http(lake, tmp):
+    return of_csv(over_http(lake, tmp, f"/v1/slices/trades/{KEY}?start={DAY}&format=csv").decode())
 
 
 def of_csv(text):
@@ -148,8 +143,8 @@ def by_query(lake, *words):
 ROUTES = {
     "mtdh get": (lambda lake, tmp: of_csv(ran("get", KEY, "--data-type", "trades", "--start", DAY, "--lake", lake)), True),
     "mtdh get -o": (lambda lake, tmp: got_as(lake, "parquet", tmp), True),
-    "REST rows": (lambda lake, tmp: rows_over_http(lake), True),
-    "REST files": (lambda lake, tmp: pandas.read_parquet(io.BytesIO(over_http(lake, f"/v1/files/{one(lake).relative_to(lake)}")))["price"].sum(), False),
+    "REST rows": (lambda lake, tmp: rows_over_http(lake, tmp), True),
+    "REST files": (lambda lake, tmp: pandas.read_parquet(io.BytesIO(over_http(lake, tmp, f"/v1/files/{one(lake).relative_to(lake)}")))["price"].sum(), False),
     "mtdh paths": (lambda lake, tmp: through_paths(lake), False),
     "mtdh paths --verify": (lambda lake, tmp: through_paths(lake, "--verify"), True),
     "mtdh sql --print": (lambda lake, tmp: through_views(lake), False),
@@ -158,7 +153,7 @@ ROUTES = {
     "mtdh sql --verify": (lambda lake, tmp: by_query(lake, "--verify"), True),
     "polars": (lambda lake, tmp: polars.read_parquet(one(lake))["price"].sum(), False),
     "polars lazily": (lambda lake, tmp: polars.scan_parquet(one(lake)).select(polars.col("price").sum()).collect().item(), False),
-    "DuckDB": (lambda lake, tmp: duckdb.sql(f"select sum(price) from read_parquet('{one(lake)}')").fetchone()[0], False),
+    "DuckDB": (lambda lake, tmp: duckdb.sql(f"select sum(price) from read_parquet('{one(lake)}')").fetchall()[0][0], False),
     "pandas": (lambda lake, tmp: pandas.read_parquet(one(lake))["price"].sum(), False),
     "pyarrow": (lambda lake, tmp: pq.read_table(one(lake))["price"].to_pandas().sum(), False),
     "pyarrow's datasets": (lambda lake, tmp: pyarrow.dataset.dataset(one(lake)).to_table()["price"].to_pandas().sum(), False),
