@@ -9,6 +9,7 @@ pub mod ingest;
 pub mod partition;
 pub mod plan;
 pub(crate) mod quiet;
+mod replaced;
 pub(crate) mod row_counts;
 pub mod size;
 pub mod slots;

@@ -33,8 +33,9 @@ use crate::download::error::ConvertError;
 use crate::download::failure::{End, TaskError, fatal};
 use crate::download::grouped::convert_group;
 use crate::download::partition::{Converted, Input, PartitionBuilder, convert_single, without_rows};
-use crate::download::plan::{DownloadTask, Plan, TaskPartition, grouped};
+use crate::download::plan::{DownloadTask, Plan, TaskPartition};
 use crate::download::quiet;
+use crate::download::replaced::Replaced;
 use crate::download::row_counts::few_of_run;
 use crate::download::slots::{DownloadSlots, Slot};
 use crate::download::superseded;
@@ -584,22 +585,4 @@ fn note_failure(unit: &DownloadTask, error: &TaskError, summary: &mut RunSummary
     summary.done.files_failed += 1;
     summary.done.failures.push(failure);
     progress.task_failed();
-}
-
-/// Grouped files that were replaced by the files of their members, with the number of members not done.
-#[derive(Default)]
-struct Replaced(BTreeMap<String, usize>);
-
-impl Replaced {
-    fn by(&mut self, group: &DownloadTask, singles: usize) {
-        self.0.insert(group.file.path(), singles);
-    }
-
-    /// The grouped file, when the last of its members' files is done.
-    fn answered(&mut self, single: &DownloadTask) -> Option<String> {
-        let group = grouped::group_of(single)?.path();
-        let left = self.0.get_mut(&group)?;
-        *left -= 1;
-        (*left == 0).then_some(group)
-    }
 }
