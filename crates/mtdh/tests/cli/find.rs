@@ -138,7 +138,7 @@ fn a_wrong_name_is_answered_with_what_may_be_meant() {
     );
     let get = |name: &str| format!("get {name} --data-type trades --start {DAY}");
     for (words, expected) in [
-        ("plan --start-date 2024-03-01 --venues BINNANCE".to_owned(), "BINANCE"),
+        ("plan --everything --start-date 2024-03-01 --venues BINNANCE".to_owned(), "BINANCE"),
         ("ls --everything --venues deribt".to_owned(), "DERIBIT"),
         ("ls --everything --venues binance_futurs".to_owned(), "BINANCE-FUTURES"),
         ("ls --data-types trade".to_owned(), "perhaps trades"),
@@ -169,7 +169,7 @@ fn a_wrong_name_is_answered_with_what_may_be_meant() {
         ("runs mrach".to_owned(), "perhaps march"),
         ("monitor marc".to_owned(), "perhaps march"),
         ("rm --runs marhc".to_owned(), "perhaps march"),
-        ("plan --start-date 2024-03-01 --universe core61".to_owned(), "perhaps core60"),
+        ("plan --everything --start-date 2024-03-01 --universe core61".to_owned(), "perhaps core60"),
         (format!("{} --clock exchnge", get("DERIBIT:PERP:BTC-USD")), "perhaps exchange"),
     ] {
         let run = stage.run(&words);
