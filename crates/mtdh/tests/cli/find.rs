@@ -159,7 +159,7 @@ fn a_wrong_name_is_answered_with_what_may_be_meant() {
         (get("binance:btcusdt"), "BINANCE:SPOT_PAIR:BTC-USDT"),
         (get("DERIBIT:PERP:BTC-UDS"), "DERIBIT:PERP:BTC-USD"),
         (get("DERIBTI:PERP:BTC-USD"), "DERIBIT:PERP:BTC-USD"),
-        ("instruments show ETHPERPETUAL".to_owned(), "DERIBIT:PERP:ETH-USD"),
+        ("instruments show btcperpetual".to_owned(), "DERIBIT:PERP:BTC-USD"),
         ("check all --set silence.facter=3 --start-date 2024-03-01".to_owned(), "perhaps silence.factor"),
         ("check timestmp --start-date 2024-03-01".to_owned(), "perhaps timestamp"),
         ("candles --start-date 2024-03-01 --timeframes 1min".to_owned(), "perhaps 1m"),
