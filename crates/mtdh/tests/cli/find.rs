@@ -138,7 +138,7 @@ fn a_wrong_name_is_answered_with_what_may_be_meant() {
     );
     let get = |name: &str| format!("get {name} --data-type trades --start {DAY}");
     for (words, expected) in [
-        ("plan --start-date 2024-03-01 --venues BINNANCE".to_owned(), "BINANCE"),
+        ("plan --everything --start-date 2024-03-01 --venues BINNANCE".to_owned(), "BINANCE"),
         ("ls --everything --venues deribt".to_owned(), "DERIBIT"),
         ("ls --everything --venues binance_futurs".to_owned(), "BINANCE-FUTURES"),
         ("ls --data-types trade".to_owned(), "perhaps trades"),
@@ -159,7 +159,7 @@ fn a_wrong_name_is_answered_with_what_may_be_meant() {
         (get("binance:btcusdt"), "BINANCE:SPOT_PAIR:BTC-USDT"),
         (get("DERIBIT:PERP:BTC-UDS"), "DERIBIT:PERP:BTC-USD"),
         (get("DERIBTI:PERP:BTC-USD"), "DERIBIT:PERP:BTC-USD"),
-        ("instruments show ETHPERPETUAL".to_owned(), "DERIBIT:PERP:ETH-USD"),
+        ("instruments show btcperpetual".to_owned(), "DERIBIT:PERP:BTC-USD"),
         ("check all --set silence.facter=3 --start-date 2024-03-01".to_owned(), "perhaps silence.factor"),
         ("check timestmp --start-date 2024-03-01".to_owned(), "perhaps timestamp"),
         ("candles --start-date 2024-03-01 --timeframes 1min".to_owned(), "perhaps 1m"),
@@ -169,7 +169,7 @@ fn a_wrong_name_is_answered_with_what_may_be_meant() {
         ("runs mrach".to_owned(), "perhaps march"),
         ("monitor marc".to_owned(), "perhaps march"),
         ("rm --runs marhc".to_owned(), "perhaps march"),
-        ("plan --start-date 2024-03-01 --universe core61".to_owned(), "perhaps core60"),
+        ("plan --everything --start-date 2024-03-01 --universe core61".to_owned(), "perhaps core60"),
         (format!("{} --clock exchnge", get("DERIBIT:PERP:BTC-USD")), "perhaps exchange"),
     ] {
         let run = stage.run(&words);
