@@ -43,8 +43,12 @@ def week(path, *keys):
 
 def iceberg():
     """pyiceberg reads the table of trades by the newest of its metadata."""
+    import logging
+
     from pyiceberg.table import StaticTable
 
+    # It says of every file that words become text.
+    logging.disable(logging.WARNING)
     newest = max(LAKE.glob("**/trades/metadata/v*.metadata.json"), key=lambda path: int(path.name[1:].split(".")[0]))
     table = StaticTable.from_metadata(str(newest)).scan(selected_fields=("price", "amount")).to_arrow()
     assert told(table) == trades(), (told(table), trades())

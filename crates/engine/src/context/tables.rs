@@ -5,20 +5,23 @@ use std::fmt::Write;
 
 use futures::{StreamExt, TryStreamExt};
 use mtdh_core::Day;
+use mtdh_core::candle::Timeframe;
 use mtdh_core::clock::Clock;
+use mtdh_core::key::InstrumentKey;
 use mtdh_lake::read::Verified;
 use mtdh_lake::{Entry, LakeError};
 
 use super::{Context, Work};
 use crate::error::EngineError;
-use crate::query::tables::{TableName, TableStream, TablesRequest, tables, there};
+use crate::query::tables::{TableDay, TableName, TableStream, TablesRequest, tables, there};
 use crate::query::{Missing, TickTable};
 use crate::runs::phase;
-use crate::selection::Filter;
+use crate::selection::{Filter, Selection};
 use crate::sql::bigquery;
 use crate::sql::bucket::{Keys, secret};
 use crate::sql::ddl::{DdlOptions, Dialect, Place, before, statement};
 use crate::sql::views::{Rows, View, head};
+use crate::want::{Asked, Chosen, Narrowing};
 
 /// Objects that are read at the same time to prove them.
 const PROVED_AT_ONCE: usize = 4;
@@ -48,8 +51,36 @@ pub struct Views {
     pub missing: Vec<(TableName, Missing)>,
 }
 
+/// What should be there.
+struct Meant {
+    selection: Selection,
+    /// The timeframes of candles; `None`: nobody named any.
+    timeframes: Option<Vec<Timeframe>>,
+}
+
+impl Meant {
+    /// Whether what a table lacks should be there.
+    fn takes(&self, table: TableName, missing: &Missing) -> bool {
+        if !self.selection.days.contains(missing.day) {
+            return false;
+        }
+        // A pattern stands for keys that no instrument table tells.
+        let key = missing.instrument.parse::<InstrumentKey>().ok();
+        let is_of_key = key.as_ref().is_none_or(|key| self.selection.takes_key(key));
+        is_of_key
+            && match table {
+                TableName::Ticks(data_type) => self.selection.data_types.contains(&data_type),
+                TableName::Candles(Some(timeframe)) => {
+                    self.timeframes.as_ref().is_none_or(|wanted| wanted.contains(&timeframe))
+                }
+                TableName::Candles(None) | TableName::Small(_) => true,
+            }
+    }
+}
+
 impl Context {
-    /// The objects of tables, day after day. Nothing of them is read.
+    /// The objects of tables, day after day. Nothing of them is read. What is missing is measured against what the lake is for, else
+    /// against what was ever asked of it; a lake without either against its instrument tables.
     ///
     /// ```no_run
     /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
@@ -65,7 +96,27 @@ impl Context {
     /// # }
     /// ```
     pub fn tables<'a>(&'a self, request: &'a TablesRequest) -> Work<'a, TableStream> {
-        Box::pin(tables(&self.lake, request))
+        Box::pin(async move {
+            let days = tables(&self.lake, request).await?;
+            let Some(meant) = self.meant().await? else { return Ok(days) };
+            let kept = move |day: TableDay| {
+                let table = day.table;
+                let missing = day.missing.into_iter().filter(|one| meant.iter().any(|of| of.takes(table, one)));
+                TableDay { missing: missing.collect(), ..day }
+            };
+            Ok(days.map_ok(kept).boxed())
+        })
+    }
+
+    /// What the lake is for, else what was asked of it; `None`: nobody said.
+    async fn meant(&self) -> Result<Option<Vec<Meant>>, EngineError> {
+        let all = Narrowing::default();
+        if let Some(sets) = self.chosen(&all).await? {
+            let of = |chosen: Chosen| Meant { selection: chosen.selection, timeframes: Some(chosen.set.candles) };
+            return Ok(Some(sets.into_iter().map(of).collect()));
+        }
+        let of = |asked: Asked| Meant { selection: asked.selection, timeframes: None };
+        Ok(self.asked(&all).await?.map(|found| found.asked.into_iter().map(of).collect()))
     }
 
     /// Where a reader of its own finds an object: an absolute path on this machine, or the address in the bucket.
