@@ -50,6 +50,13 @@ pub enum Format {
     Report,
 }
 
+impl TableDescription {
+    /// Whether its objects lie in folders of days.
+    pub fn is_by_day(&self) -> bool {
+        self.path.contains("day-{D}/")
+    }
+}
+
 impl Format {
     /// The word for it.
     pub fn name(self) -> &'static str {

@@ -276,7 +276,7 @@ impl Context {
                         let _infallible = writeln!(sql, "-- {name}: the lake has no object of it");
                     }
                     // Engines leave out files and folders whose names begin with an underscore.
-                    Some(_) if !table.path.contains("day-{D}/") => {
+                    Some(_) if !table.is_by_day() => {
                         let _infallible = writeln!(sql, "-- {name}: engines do not read where it lies");
                     }
                     Some(first) => {

@@ -34,7 +34,7 @@ const VERBS: [Verb; 59] = [
     verb("download --start-date 2024-03-01 --venues DERIBIT", 0, false),
     verb("download --start-date 2024-03-01 --venues DERIBIT --force --dry-run", 0, true),
     verb("rekey", 0, false),
-    verb("rm --start-date 2024-03-01 --venues DERIBIT", 0, true),
+    verb("rm --start-date 2024-03-01 --venues DERIBIT --break-certificates", 0, true),
     verb("monitor r", 0, true),
     verb("resume r", 0, false),
     verb("deploy render batch --run r --shards 2 --image i --lake gs://b", 0, true),

@@ -85,7 +85,7 @@ fn a_wrong_call_is_named_and_leaves_nothing() {
         assert!(run.stdout.is_empty(), "mtdh get {words}");
     }
     let refused = stage().expect(2, "ls --format parquet");
-    assert!(refused.stderr.contains("are for rows"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("is for rows"), "{}", refused.stderr);
     let after: Vec<String> =
         stage().all_files().into_keys().filter(|name| !before.contains_key(name)).collect();
     // Other tests write beside this one.
