@@ -101,7 +101,8 @@ impl Context {
             let Some(meant) = self.meant().await? else { return Ok(days) };
             let kept = move |day: TableDay| {
                 let table = day.table;
-                let missing = day.missing.into_iter().filter(|one| meant.iter().any(|of| of.takes(table, one)));
+                let missing =
+                    day.missing.into_iter().filter(|one| meant.iter().any(|of| of.takes(table, one)));
                 TableDay { missing: missing.collect(), ..day }
             };
             Ok(days.map_ok(kept).boxed())
@@ -112,7 +113,8 @@ impl Context {
     async fn meant(&self) -> Result<Option<Vec<Meant>>, EngineError> {
         let all = Narrowing::default();
         if let Some(sets) = self.chosen(&all).await? {
-            let of = |chosen: Chosen| Meant { selection: chosen.selection, timeframes: Some(chosen.set.candles) };
+            let of =
+                |chosen: Chosen| Meant { selection: chosen.selection, timeframes: Some(chosen.set.candles) };
             return Ok(Some(sets.into_iter().map(of).collect()));
         }
         let of = |asked: Asked| Meant { selection: asked.selection, timeframes: None };

@@ -178,7 +178,10 @@ pub fn print_plan(format: Format, plan: &Plan, received: &PlanSize, run_id: Opti
     };
     let (files, partitions) =
         (many(document.files as u64, "file"), many(document.partitions as u64, "partition"));
-    note(&format!("to fetch: {files} for {partitions}; {statistics}"));
+    note(&match document.files {
+        0 => "nothing to fetch".to_owned(),
+        _ => format!("to fetch: {files} for {partitions}; {statistics}"),
+    });
     note_size(received);
     for unit in plan.units.iter().filter(|unit| unit.is_group).take(SHOWN) {
         let partitions = many(unit.members.len() as u64, "partition");

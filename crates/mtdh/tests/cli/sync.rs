@@ -270,7 +270,7 @@ fn verbs_are_about_what_is_wanted_and_flags_narrow_it() {
         ("validate --everything", 2, "--start-date is needed"),
         ("validate --everything --start-date 2024-03-01", 1, "not complete"),
         ("validate --instruments DERIBIT:PERP:BTC-USD --data-types trades", 0, "complete"),
-        ("plan", 0, "to fetch: 0 files"),
+        ("plan", 0, "nothing to fetch"),
         ("plan --data-types trades --force", 0, "to fetch: 4 files"),
         ("download", 0, "majors"),
         ("check timestamp", 0, "majors"),
