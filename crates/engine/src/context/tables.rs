@@ -21,7 +21,7 @@ use crate::sql::bigquery;
 use crate::sql::bucket::{Keys, secret};
 use crate::sql::ddl::{DdlOptions, Dialect, Place, before, statement};
 use crate::sql::views::{Rows, View, head};
-use crate::want::{Asked, Chosen, Narrowing};
+use crate::want::{Chosen, Narrowing};
 
 /// Objects that are read at the same time to prove them.
 const PROVED_AT_ONCE: usize = 4;
@@ -54,8 +54,8 @@ pub struct Views {
 /// What should be there.
 struct Meant {
     selection: Selection,
-    /// The timeframes of candles; `None`: nobody named any.
-    timeframes: Option<Vec<Timeframe>>,
+    /// The timeframes of its candles.
+    timeframes: Vec<Timeframe>,
 }
 
 impl Meant {
@@ -70,17 +70,15 @@ impl Meant {
         is_of_key
             && match table {
                 TableName::Ticks(data_type) => self.selection.data_types.contains(&data_type),
-                TableName::Candles(Some(timeframe)) => {
-                    self.timeframes.as_ref().is_none_or(|wanted| wanted.contains(&timeframe))
-                }
+                TableName::Candles(Some(timeframe)) => self.timeframes.contains(&timeframe),
                 TableName::Candles(None) | TableName::Small(_) => true,
             }
     }
 }
 
 impl Context {
-    /// The objects of tables, day after day. Nothing of them is read. What is missing is measured against what the lake is for, else
-    /// against what was ever asked of it; a lake without either against its instrument tables.
+    /// The objects of tables, day after day. Nothing of them is read. What is missing is measured against what the lake is for; where
+    /// nobody wrote that down, or instruments are named, against the instrument tables.
     ///
     /// ```no_run
     /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
@@ -98,6 +96,9 @@ impl Context {
     pub fn tables<'a>(&'a self, request: &'a TablesRequest) -> Work<'a, TableStream> {
         Box::pin(async move {
             let days = tables(&self.lake, request).await?;
+            if !request.filter.instruments.is_empty() || request.filter.universe.is_some() {
+                return Ok(days);
+            }
             let Some(meant) = self.meant().await? else { return Ok(days) };
             let kept = move |day: TableDay| {
                 let table = day.table;
@@ -109,16 +110,11 @@ impl Context {
         })
     }
 
-    /// What the lake is for, else what was asked of it; `None`: nobody said.
+    /// What the lake is for; `None`: nobody wrote it down.
     async fn meant(&self) -> Result<Option<Vec<Meant>>, EngineError> {
-        let all = Narrowing::default();
-        if let Some(sets) = self.chosen(&all).await? {
-            let of =
-                |chosen: Chosen| Meant { selection: chosen.selection, timeframes: Some(chosen.set.candles) };
-            return Ok(Some(sets.into_iter().map(of).collect()));
-        }
-        let of = |asked: Asked| Meant { selection: asked.selection, timeframes: None };
-        Ok(self.asked(&all).await?.map(|found| found.asked.into_iter().map(of).collect()))
+        let of = |chosen: Chosen| Meant { selection: chosen.selection, timeframes: chosen.set.candles };
+        let sets = self.chosen(&Narrowing::default()).await?;
+        Ok(sets.map(|sets| sets.into_iter().map(of).collect()))
     }
 
     /// Where a reader of its own finds an object: an absolute path on this machine, or the address in the bucket.
