@@ -116,7 +116,7 @@ def browser():
         with chromium.launched() as opened:
             yield opened
     except pytest.skip.Exception as reason:
-        print(f"skipped: the report in a browser: {reason}")
+        print(f"no browser looks at the report: {reason}")
         yield None
 
 

@@ -47,6 +47,16 @@ NOT_RUN = {
     "RAY_ADDRESS=auto python deploy/ray/shards.py 16 march --lake gs://my-bucket": "needs a Ray cluster; tried by hand, see the document",
 }
 
+# DuckDB's program is in the environment of the tests, not on the search path.
+for line in (
+    'mtdh sql "select instrument_key, count(*) as trades, sum(amount) as amount from trades group by all order by trades desc limit 3"'
+    " --start 2024-03-01 --venues DERIBIT --instrument-types PERP",
+    'mtdh sql "select timestamp, open, close from candles_1h order by timestamp" --start 2024-03-01 --instruments DERIBIT:PERP:BTC-USD'
+    " --format csv",
+    'mtdh sql "select status, count(*) from available group by all" --start 2024-03-01',
+):
+    NOT_RUN[line] = "needs DuckDB's program; test_paths.py runs queries by it"
+
 # What changes the machine that the tests run on.
 for line, reason in {
     "cargo install --locked --path crates/mtdh": "builds the program again, which takes minutes",
@@ -95,6 +105,9 @@ ENDS_WITH = {
     # One of eight workers has run: the run is not done.
     "mtdh monitor my-run --watch": 1,
     "mtdh monitor my-run": 1,
+    # A name that nothing has is told with those that may be meant.
+    "mtdh ls --instruments BTCUSDT": 1,
+    "mtdh get BTC/USDT:USDT --data-type trades --start 2024-03-01": 2,
 }
 
 # Blocks of output that are not compared, by document and first line, with the reason.
@@ -136,6 +149,10 @@ cp data/raw_tick_data/by_date/day-2024-03-01/data_type-trades/DERIBIT:PERP:BTC-U
     ("docs/how-to/deploy-vms.md", "later"): """
 echo '{"march/0": [[0]], "march/1": [["gone"]], "march/2": [["RUNNING"]], "march/3": [[20]]}' >"$GCLOUD_STAND_IN/plays.json"
 echo GCS_BUCKET=my-bucket >"$MTDH_ENV_FILE"
+""",
+    ("docs/how-to/find.md", "usual"): "mtdh demo; mv mtdh-demo data",
+    ("docs/how-to/sql.md", "usual"): """
+mtdh download --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP
 """,
     ("docs/how-to/export.md", "usual"): """
 mtdh download --start-date 2024-03-01 --venues DERIBIT --instrument-types PERP

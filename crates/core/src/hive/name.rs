@@ -95,7 +95,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// The text of a file name; `None`: it ends in a digest, or [`file`] makes no such name.
+/// The text of a file name; `None`: it ends in a digest, or [`file()`] makes no such name.
 pub fn text_of(name: &str) -> Option<String> {
     if name == EMPTY {
         return Some(String::new());

@@ -22,7 +22,7 @@ pub fn recorded(name: &str) -> Option<PathBuf> {
 
 /// Says that a test did not run. The output of a test that passes is shown by nobody, so that the line is also added to the
 /// file that `MTDH_SKIPPED` names.
-fn skipped(test: &str, reason: &str) {
+pub fn skipped(test: &str, reason: &str) {
     let line = format!("skipped: {test}: {reason}");
     eprintln!("{line}");
     let Some(list) = std::env::var_os("MTDH_SKIPPED") else { return };

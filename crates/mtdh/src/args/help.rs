@@ -114,7 +114,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "get",
         &[
-            "mtdh get DERIBIT:PERP:BTC-USD --data-type trades --start 2024-03-01T12:00 --end 2024-03-01T12:05",
+            "mtdh get DERIBIT:PERP:BTC-USD --data-types trades --start 2024-03-01T12:00 --end 2024-03-01T12:05",
             "mtdh get DERIBIT:PERP:BTC-USD 'BINANCE:SPOT_PAIR:*-USDT' --data-types trades --start 2024-03 -o march.parquet",
             "mtdh get DERIBIT:PERP:BTC-USD --data-types trades,quotes --start 2024-03-01 -o '{data_type}.csv.zst'",
             "mtdh get DERIBIT:PERP:BTC-USD --every 1m --start 2024-03-01 --columns timestamp,close --strict",

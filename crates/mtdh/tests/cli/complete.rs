@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::recorded::skipped;
 use crate::support::{DAY, Stage, tested};
 
 /// How a shell is made to complete a line, with `SCRIPT` in place of the file of its completions.
@@ -63,7 +64,7 @@ fn shells_complete_verbs_flags_and_values() {
         let script = stage.expect(0, &format!("completions {shell}")).stdout;
         std::fs::write(stage.path(&format!("completions.{shell}")), script).unwrap();
         if completed(&stage, shell, "mtdh l").is_none() {
-            println!("skipped: {shell} is not installed");
+            skipped("complete", &format!("{shell} is not installed"));
             continue;
         }
         // In bash a word ends at a colon: only what follows is completed.

@@ -27,6 +27,9 @@ mod main_job;
 mod metrics_and_logs;
 mod phases;
 mod recheck;
+#[path = "../../../core/tests/shared/recorded.rs"]
+#[allow(dead_code)] // of recorded data nothing is read here
+mod recorded;
 mod rekey;
 mod row_checks;
 mod secrets;
