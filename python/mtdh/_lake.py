@@ -96,7 +96,7 @@ class Lake(_Wants, _Hands):
         and `bytes` of what the lake has. The vendor is not asked.
 
         >>> lake.venues().polars()["venue"].to_list()[:2]
-        ['BINANCE', 'BINANCE-FUTURES']
+        ['BINANCE', 'DERIBIT']
         """
         return Table(_mtdh.venues(self._native, in_lake))
 

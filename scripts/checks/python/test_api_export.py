@@ -21,7 +21,7 @@ def test_an_export_is_made_and_made_again(lake, tmp_path):
     table = first.tables["trades"]
     assert first and table["linked"] == table["files"] > 0 and first.rows == table["rows"] and first.missing == []
     assert f"{first.rows:,} rows" in repr(first)
-    again = lake.export_hive(out, **WHAT)
+    again = lake.export_hive(out, DAY, **WHAT)
     assert again.rows == first.rows and again.tables["trades"]["linked"] == 0
     assert lake.export_hive(out, tables="trades", venues="DERIBIT", types="PERP", delta=True).tables["trades"]["delta_version"] == 0
 

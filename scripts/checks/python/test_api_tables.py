@@ -150,7 +150,7 @@ def test_convert_needs_a_file_and_a_known_form(tmp_path):
     with pytest.raises(FileNotFoundError, match="No such file"):
         mtdh.convert(tmp_path / "none.csv", tmp_path / "out.parquet")
     (tmp_path / "trades.csv").write_text(CSV)
-    with pytest.raises(mtdh.BadRequest, match="ends in .parquet, .csv or .jsonl"):
+    with pytest.raises(mtdh.BadRequest, match="end it in .csv, .jsonl, .parquet or .arrow"):
         mtdh.convert(tmp_path / "trades.csv", tmp_path / "out.xlsx")
 
 
