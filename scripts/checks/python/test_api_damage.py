@@ -11,10 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import mtdh
+from damage import flip
 from demo_lake import DAY, DAY_BEFORE, KEY
 from stage import partition
-
-PRICES = 5
 
 
 async def amount_async(rows):
@@ -40,23 +39,6 @@ ROUTES = {
 }
 BY_OTHERS = {"lazy", "duckdb", "paths"}
 FOUND = "CRC|checksum|orrupt"
-
-
-def flip(path):
-    """Flips one bit of the prices, such that who does not look at checksums reads other prices."""
-    chunk = pq.read_metadata(path).row_group(0).column(PRICES)
-    right, content = pq.read_table(path, columns=["price"]), path.read_bytes()
-    for back in range(1, chunk.total_compressed_size):
-        changed = bytearray(content)
-        changed[chunk.data_page_offset + chunk.total_compressed_size - back] ^= 1
-        try:
-            read = pq.read_table(pa.BufferReader(bytes(changed)), columns=["price"])
-        except (OSError, pa.ArrowException):
-            continue  # the page cannot be inflated
-        if not read.equals(right):
-            path.write_bytes(changed)
-            return
-    raise AssertionError("every flip is found by everybody")
 
 
 @pytest.fixture(scope="module")

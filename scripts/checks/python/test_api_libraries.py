@@ -15,7 +15,7 @@ import pytest
 import mtdh
 from demo_lake import DAY, DAY_BEFORE, KEY, SPOT
 from stage import ask, partition
-from test_api_damage import flip
+from damage import flip
 
 NUMBERS = ["timestamp", "local_timestamp", "price", "amount"]
 TEXTS = ["instrument_key", "id", "side"]

@@ -20,35 +20,18 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 
+from damage import flip
 from stage import DAY, PROGRAM, environment, mtdh, partition, run_mtdh, wait_until
 
 pytestmark = pytest.mark.xdist_group("readers")
 
 KEY = "DERIBIT:PERP:BTC-USD"
-PRICE = 5
 BESIDE = {"PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 SELECTION = ["--start", DAY, "--instruments", KEY, "--data-types", "trades"]
 
 
 class Refused(Exception):
     """The route says that the object is damaged, and hands out no row as if it were not."""
-
-
-def flip(path):
-    """Flips one bit of the prices, such that who does not look at checksums reads other prices."""
-    chunk = pq.read_metadata(path).row_group(0).column(PRICE)
-    right, content = pq.read_table(path, columns=["price"]), path.read_bytes()
-    for back in range(1, chunk.total_compressed_size):
-        changed = bytearray(content)
-        changed[chunk.data_page_offset + chunk.total_compressed_size - back] ^= 1
-        try:
-            read = pq.read_table(io.BytesIO(bytes(changed)), columns=["price"])
-        except OSError:
-            continue  # the page cannot be inflated
-        if not read.equals(right):
-            path.write_bytes(changed)
-            return
-    raise AssertionError("every flip is found by everybody")
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,12 @@
 //! Candles of one instrument and day that nobody stored.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use mtdh_core::clock::Clock;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Shard;
 use mtdh_core::{DataType, Day, DayRange};
@@ -14,7 +18,8 @@ use crate::error::EngineError;
 use crate::runs::progress::Progress;
 use crate::selection::Filter;
 
-/// The table that a lake would store, made of its trades; `None`: the lake has no trades of the day.
+/// Of the table that a lake would store, made of its trades, the candles whose interval starts in the range, microseconds since the
+/// Unix epoch, UTC, the end excluded; `None`: the lake has no trades of the day.
 ///
 /// # Errors
 /// When the lake cannot be read, or no candles can be made of its trades.
@@ -24,6 +29,7 @@ pub(crate) async fn candles_now(
     day: Day,
     timeframe: Timeframe,
     fill: Fill,
+    within_us: &Range<i64>,
 ) -> Result<Option<RecordBatch>, EngineError> {
     let filter = Filter { instruments: vec![key.to_string()], ..Filter::default() };
     let mut selection = filter.of_lake(DayRange::of(day))?;
@@ -52,5 +58,17 @@ pub(crate) async fn candles_now(
         table.map_err(|source| EngineError::Lake(LakeError::Parquet { path: of.clone(), source }))
     });
     let made = making.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-    made.map(Some)
+    made.map(|table| Some(cut(&table, within_us)))
+}
+
+/// The candles whose interval starts in a range.
+fn cut(table: &RecordBatch, within_us: &Range<i64>) -> RecordBatch {
+    let column = table.column_by_name(Clock::Exchange.column());
+    let Some(times) = column.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>()) else {
+        return table.clone();
+    };
+    let times = times.values();
+    let start = times.partition_point(|time| *time < within_us.start);
+    let end = times.partition_point(|time| *time < within_us.end);
+    table.slice(start, end - start)
 }

@@ -169,15 +169,16 @@ impl Context {
         Box::pin(async move { Ok(self.lake.checked_days().await?) })
     }
 
-    /// Candles of one instrument and day, made of the lake's trades now and not stored: the table that a lake would store.
-    /// `None`: the lake has no trades of the day.
+    /// Candles of one instrument and day, made of the lake's trades now and not stored: of the table that a lake would store those
+    /// whose interval starts in a range, microseconds since the Unix epoch, UTC, the end excluded. `None`: the lake has no trades
+    /// of the day.
     ///
     /// ```no_run
     /// # async fn example(context: mtdh_engine::Context, day: mtdh_engine::Day) -> Result<(), mtdh_engine::EngineError> {
     /// use mtdh_engine::candles::{Fill, Timeframe};
     /// let key = "DERIBIT:PERP:BTC-USD".parse()?;
     /// let minute: Timeframe = "1m".parse().unwrap();
-    /// let candles = context.candles_now(&key, day, minute, Fill::None).await?;
+    /// let candles = context.candles_now(&key, day, minute, Fill::None, &(day.start_us()..day.end_us())).await?;
     /// println!("{:?} candles", candles.map(|candles| candles.num_rows()));
     /// # Ok(())
     /// # }
@@ -188,10 +189,11 @@ impl Context {
         day: Day,
         timeframe: Timeframe,
         fill: Fill,
+        within_us: &'a Range<i64>,
     ) -> Work<'a, Option<RecordBatch>> {
         Box::pin(async move {
             self.lake.check_readable().await?;
-            candles_now(&self.lake, key, day, timeframe, fill).await
+            candles_now(&self.lake, key, day, timeframe, fill, within_us).await
         })
     }
 

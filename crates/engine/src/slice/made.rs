@@ -1,11 +1,8 @@
 //! Candles that are made of the lake's trades for one slice.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use mtdh_core::Day;
 use mtdh_core::candle::{Fill, Timeframe};
@@ -67,14 +64,15 @@ async fn day_of(
     };
     let make = |key: InstrumentKey| {
         let lake = lake.clone();
-        async move { candles_now(&lake, &key, day, timeframe, Fill::None).await }.boxed()
+        let within_us = request.within_us.clone();
+        async move { candles_now(&lake, &key, day, timeframe, Fill::None, &within_us).await }.boxed()
     };
     let making: Vec<_> = keys.into_iter().map(make).collect();
     let instruments = making.len();
     let mut making = futures::stream::iter(making).buffered(TOGETHER);
     let (mut sorter, mut bytes) = (Sorter::new(clock), 0);
     while let Some(made) = making.try_next().await? {
-        let Some(table) = made.map(|table| cut(&table, &request.within_us)) else { continue };
+        let Some(table) = made else { continue };
         // The time is kept for the order, whether it is wanted or not.
         let names = schema.fields().iter().map(|field| field.name().as_str());
         let names: Vec<&str> = names.filter(|name| *name != clock).chain([clock]).collect();
@@ -94,16 +92,4 @@ async fn day_of(
         batch.project(&places).map_err(|error| wrong(error.to_string()))
     };
     sorter.sorted().map(wanted).collect()
-}
-
-/// The candles whose interval starts in a range.
-pub(crate) fn cut(table: &RecordBatch, within_us: &Range<i64>) -> RecordBatch {
-    let column = table.column_by_name(Clock::Exchange.column());
-    let Some(times) = column.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>()) else {
-        return table.clone();
-    };
-    let times = times.values();
-    let start = times.partition_point(|time| *time < within_us.start);
-    let end = times.partition_point(|time| *time < within_us.end);
-    table.slice(start, end - start)
 }

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use futures::future::BoxFuture;
@@ -150,8 +148,8 @@ fn candles(
                     state.context.rows(&stored, vec![object], mtdh_engine::query::Form::STREAM)
                 }
                 Source::Trades => {
-                    let made = state.context.candles_now(&key, day, timeframe, fill).await?;
-                    let made = made.map(|table| cut(&table, &within_us)).and_then(|table| {
+                    let made = state.context.candles_now(&key, day, timeframe, fill, &within_us).await?;
+                    let made = made.and_then(|table| {
                         let schema = stored.schema().ok()?;
                         let names =
                             schema.fields().iter().map(|field| table.schema().index_of(field.name()).ok());
@@ -163,16 +161,4 @@ fn candles(
         }
     };
     futures::stream::iter(days).then(of_day).try_flatten().boxed()
-}
-
-/// The rows whose interval starts in a range.
-fn cut(table: &RecordBatch, within_us: &Range<i64>) -> RecordBatch {
-    let column = table.column_by_name("timestamp");
-    let Some(times) = column.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>()) else {
-        return table.clone();
-    };
-    let times = times.values();
-    let start = times.partition_point(|time| *time < within_us.start);
-    let end = times.partition_point(|time| *time < within_us.end);
-    table.slice(start, end - start)
 }
