@@ -67,6 +67,8 @@ pub struct Context {
     pub(crate) archive: Arc<Archive>,
     has_key: bool,
     budget: Budget,
+    /// Where a reader of its own finds the lake: an absolute path on this machine, or the address in the bucket.
+    address: String,
 }
 
 impl Context {
@@ -102,7 +104,12 @@ impl Context {
             Some(folder) => Archive::Folder(open_folder(folder)?),
             None => Archive::Service(Datasets::new(http, url(&config.datasets)?, *retry)),
         };
-        Ok(Context { lake, metadata, archive: Arc::new(archive), has_key: key.is_some(), budget: *budget })
+        let address = match lake.folder() {
+            Some(folder) => std::path::absolute(folder).unwrap_or(folder.to_owned()).display().to_string(),
+            None => tables::bucket_url(lake.url()),
+        };
+        let (archive, has_key, budget) = (Arc::new(archive), key.is_some(), *budget);
+        Ok(Context { lake, metadata, archive, has_key, budget, address })
     }
 
     /// The same, for the partitions of this origin and what is derived from them. A request for rows says its own, see

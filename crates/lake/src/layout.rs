@@ -60,6 +60,13 @@ fn below(partition: &Partition) -> String {
     format!("day-{}/data_type-{}/{}", partition.day, partition.data_type, partition.key)
 }
 
+/// The instrument whose object of a day has this name. `None`: it is no such name, or not the one spelling of its key:
+/// `perpetual` for PERP would be a second object of one partition.
+pub fn object_key(name: &str) -> Option<InstrumentKey> {
+    let text = name.strip_suffix(".parquet")?;
+    text.parse().ok().filter(|key: &InstrumentKey| key.as_str() == text)
+}
+
 /// The paths of a lake, for the partitions of one origin and what is derived from them. Instruments, runs and captures are the same
 /// for both. A [`crate::Lake`] owns its layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -160,8 +167,7 @@ impl Layout {
         let below = path.as_ref().strip_prefix(self.folders().candles)?.strip_prefix("/day-")?;
         let (day, rest) = below.split_once("/timeframe-")?;
         let (timeframe, name) = rest.split_once('/')?;
-        let key: InstrumentKey = name.strip_suffix(".parquet")?.parse().ok()?;
-        let (day, timeframe) = (day.parse().ok()?, timeframe.parse().ok()?);
+        let (key, day, timeframe) = (object_key(name)?, day.parse().ok()?, timeframe.parse().ok()?);
         (self.candles(day, timeframe, &key) == *path).then_some((day, timeframe, key))
     }
 
@@ -310,9 +316,8 @@ impl Layout {
         let below = path.as_ref().strip_prefix(self.folders().partitions)?.strip_prefix("/day-")?;
         let (day, rest) = below.split_once("/data_type-")?;
         let (data_type, name) = rest.split_once('/')?;
-        let key: InstrumentKey = name.strip_suffix(".parquet")?.parse().ok()?;
-        let read = Partition { day: day.parse().ok()?, data_type: data_type.parse().ok()?, key };
-        // Only the canonical spelling is accepted: `perpetual` for PERP would be a second object of one partition.
+        let read =
+            Partition { day: day.parse().ok()?, data_type: data_type.parse().ok()?, key: object_key(name)? };
         (self.partition(&read) == *path).then_some(read)
     }
 

@@ -54,6 +54,35 @@ pub fn publish(content: Content, folder: &Path, target: &Path, existing: WriteMo
     Ok(outcome)
 }
 
+/// The files directly in a folder whose name `wanted` makes something of, in no order. Each is looked at by its name within the open
+/// folder, and links are followed. A folder or a device is left out, and so is what is gone meanwhile; a folder that is not
+/// there has no files.
+pub fn files<T>(
+    folder: &Path,
+    wanted: impl Fn(&str) -> Option<T>,
+) -> io::Result<Vec<(String, T, fs::Metadata)>> {
+    let mut found = Vec::new();
+    let Some(items) = if_there(fs::read_dir(folder))? else { return Ok(found) };
+    for item in items {
+        let item = item?;
+        let Ok(name) = item.file_name().into_string() else { continue };
+        let Some(meaning) = wanted(&name) else { continue };
+        let is_link = item.file_type()?.is_symlink();
+        let file = if is_link { fs::metadata(item.path()) } else { item.metadata() };
+        if let Some(file) = if_there(file)?.filter(fs::Metadata::is_file) {
+            found.push((name, meaning, file));
+        }
+    }
+    Ok(found)
+}
+
+fn if_there<T>(answer: io::Result<T>) -> io::Result<Option<T>> {
+    match answer {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
 /// Compares two files piece by piece. Anything else (a FIFO, a device) is not opened, because that could block for ever.
 fn same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
     if !fs::metadata(b)?.is_file() {
@@ -92,6 +121,26 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_wanted_files_are_listed() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        for name in ["a.parquet", "b.parquet", "c.txt"] {
+            fs::write(at(name), name).unwrap();
+        }
+        fs::create_dir(at("d.parquet")).unwrap();
+        std::os::unix::fs::symlink(at("c.txt"), at("e.parquet")).unwrap();
+        std::os::unix::fs::symlink(at("nothing"), at("f.parquet")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("g.parquet")).unwrap();
+        let stem = |name: &str| name.strip_suffix(".parquet").map(str::to_owned);
+        let mut found: Vec<_> = files(root.path(), stem).unwrap();
+        found.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+        let found: Vec<_> = found.iter().map(|(name, stem, file)| (&**name, &**stem, file.len())).collect();
+        assert_eq!(found, [("a.parquet", "a", 9), ("b.parquet", "b", 9), ("e.parquet", "e", 5)]);
+        assert!(files(&at("nothing"), stem).unwrap().is_empty());
+        assert!(files(&at("c.txt"), stem).is_err());
+    }
 
     #[test]
     fn an_object_is_kept_or_replaced_as_asked() {

@@ -93,9 +93,8 @@ impl Lake {
         day: Day,
         data_type: DataType,
     ) -> Result<Vec<(Partition, Entry)>, LakeError> {
-        let entries = self.list(&self.layout().day_and_type(day, data_type)).await?.into_iter();
-        let named = |entry: Entry| Some((self.layout().parse_partition(&entry.path)?, entry));
-        Ok(entries.filter_map(named).collect())
+        let found = self.list_partitions_of(day, data_type, |_| true).await?.into_iter();
+        Ok(found.map(|(key, entry)| (Partition { day, data_type, key }, entry)).collect())
     }
 
     /// As [`Lake::list_partitions`], only of wanted instruments.
@@ -108,11 +107,7 @@ impl Lake {
         data_type: DataType,
         is_wanted: impl Fn(&InstrumentKey) -> bool,
     ) -> Result<Vec<(InstrumentKey, Entry)>, LakeError> {
-        let layout = self.layout();
-        let key = |path: &Path| Some(layout.parse_partition(path)?.key);
-        let folder = layout.day_and_type(day, data_type);
-        let entries = self.list_wanted(&folder, |path| key(path).is_some_and(|key| is_wanted(&key))).await?;
-        Ok(entries.into_iter().filter_map(|entry| Some((key(&entry.path)?, entry))).collect())
+        self.list_keys(&self.layout().day_and_type(day, data_type), is_wanted).await
     }
 
     /// The candles of a day and timeframe, only of wanted instruments.
@@ -125,11 +120,7 @@ impl Lake {
         timeframe: Timeframe,
         is_wanted: impl Fn(&InstrumentKey) -> bool,
     ) -> Result<Vec<(InstrumentKey, Entry)>, LakeError> {
-        let layout = self.layout();
-        let key = |path: &Path| Some(layout.parse_candles(path)?.2);
-        let folder = layout.candle_folder(day, timeframe);
-        let entries = self.list_wanted(&folder, |path| key(path).is_some_and(|key| is_wanted(&key))).await?;
-        Ok(entries.into_iter().filter_map(|entry| Some((key(&entry.path)?, entry))).collect())
+        self.list_keys(&self.layout().candle_folder(day, timeframe), is_wanted).await
     }
 
     /// The venues that the lake has partitions of on a day, sorted.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
+use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::Origin;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -22,7 +23,7 @@ use crate::error::{LakeError, is_refusal};
 use crate::identity;
 use crate::kept::KeptFooters;
 use crate::known::KnownFooters;
-use crate::layout::{Layout, TEMPORARY};
+use crate::layout::{Layout, TEMPORARY, object_key};
 use crate::local::{self, Outcome};
 use crate::lock::lock;
 use crate::object::{Entry, WriteMode};
@@ -405,33 +406,33 @@ impl Lake {
         Ok(entries)
     }
 
-    /// The objects directly below `folder` whose path is wanted, sorted by path. In a local lake only these are looked at.
+    /// The objects directly below `folder` that are named by a key in its one spelling, and wanted, sorted by path. In a local lake
+    /// only these are looked at, each by its name within the open folder.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn list_wanted(
+    pub async fn list_keys(
         &self,
         folder: &Path,
-        is_wanted: impl Fn(&Path) -> bool,
-    ) -> Result<Vec<Entry>, LakeError> {
+        is_wanted: impl Fn(&InstrumentKey) -> bool,
+    ) -> Result<Vec<(InstrumentKey, Entry)>, LakeError> {
+        let wanted = |name: &str| object_key(name).filter(|key| is_wanted(key));
         let Place::Local(root) = &self.inner.place else {
-            let listed = self.list(folder).await?;
-            return Ok(listed.into_iter().filter(|entry| is_wanted(&entry.path)).collect());
+            let named = |entry: Entry| {
+                let name = entry.path.as_ref().strip_prefix(folder.as_ref())?.strip_prefix('/')?;
+                Some((wanted(name)?, entry))
+            };
+            return Ok(self.list(folder).await?.into_iter().filter_map(named).collect());
         };
-        let names = match std::fs::read_dir(root.join(folder.as_ref())) {
-            Ok(names) => names.collect::<std::io::Result<Vec<_>>>(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => Err(error),
+        let place = root.join(folder.as_ref());
+        let files = local::files(&place, wanted).map_err(|source| self.disk(place, source))?.into_iter();
+        let entry = |(name, key, file): (String, InstrumentKey, Metadata)| {
+            let identity = identity::of_file(&file);
+            (key, Entry { path: folder.clone().join(name), bytes: file.len(), identity })
         };
-        let names = names.map_err(|source| self.disk(root.join(folder.as_ref()), source))?;
-        let names = names.iter().filter_map(|name| name.file_name().into_string().ok());
-        let mut paths: Vec<Path> = names.map(|name| folder.clone().join(name)).filter(is_wanted).collect();
-        paths.sort();
-        let mut entries = Vec::with_capacity(paths.len());
-        for path in paths {
-            entries.extend(self.entry(&path).await?);
-        }
-        Ok(entries)
+        let mut found: Vec<_> = files.map(entry).collect();
+        found.sort_by(|(_, a), (_, b)| a.path.cmp(&b.path));
+        Ok(found)
     }
 
     /// The folders directly below `prefix`, sorted; as in [`Lake::list`].

@@ -110,9 +110,16 @@ fn of_lake(error: &LakeError) -> Option<String> {
         }
         // Errors in objects of a run's workers contain their own advice.
         LakeError::WrongTable { path, .. } if path.starts_with("runs/") => return None,
-        LakeError::WrongTable { .. } => {
-            "move the object away; the next `mtdh instruments` or `mtdh validate` makes it again"
-        }
+        LakeError::WrongTable { path, .. } => match path.split('/').next().unwrap_or_default() {
+            "raw_tick_data" => "fetch it again: mtdh download --force, with its day, key and data type",
+            "live_tick_data" => {
+                "move the object away, then make its day again from its captures: mtdh live rebuild"
+            }
+            "processed_candles" | "live_candles" => {
+                "make them again: mtdh candles --force, with their day, key and timeframe"
+            }
+            _ => "move the object away; the next `mtdh instruments` or `mtdh validate` makes it again",
+        },
         _ => return None,
     };
     Some(text.to_owned())

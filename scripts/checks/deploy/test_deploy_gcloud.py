@@ -87,7 +87,7 @@ def runner(compute, folder, vendor):
     """mtdh-vm.sh with the real gcloud, whose addresses are those of the stand-ins."""
     store = vendor["STORAGE_EMULATOR_HOST"]
     surroundings = {
-        "PATH": os.environ["PATH"], "HOME": str(folder), "MTDH_ENV_FILE": str(folder / "none"), "MTDH_POLL_SECONDS": "1",
+        "PATH": os.environ["PATH"], "HOME": str(folder), "MTDH_ENV_FILE": str(folder / "none"), "MTDH_POLL_SECONDS": "5",
         **SETTINGS, "GCS_BUCKET": vendor["GCS_BUCKET"], "MTDH_IMAGE": "", "MTDH_BINARY": f"gs://{vendor['GCS_BUCKET']}/bin/mtdh",
         **NO_METADATA_SERVER, "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
         "CLOUDSDK_CONFIG": str(folder / "gcloud"), "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",

@@ -7,11 +7,10 @@ import datetime
 import os
 import pathlib
 import shutil
-import subprocess
-import time
 
 import pytest
 
+from spent import spent
 from stage import DAY, PROGRAM, environment, mtdh, partition
 
 KEY = "DERIBIT:PERP:BTC-USD"
@@ -44,22 +43,6 @@ def links(lake, count=PARTITIONS, days=DAYS):
     return made
 
 
-def measured(lake, *words):
-    """The seconds and the most memory in MB of the quickest of three runs."""
-    runs = []
-    for _ in range(3):
-        start = time.monotonic()
-        running = subprocess.Popen([PROGRAM, "get", *words, "--lake", str(lake)], env=environment(),
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        rows = running.stdout.read().count(b"\n") - 1
-        said = running.stderr.read().decode()
-        _, status, used = os.wait4(running.pid, 0)
-        running.returncode = os.waitstatus_to_exitcode(status)
-        assert running.returncode == 0, said
-        runs.append((time.monotonic() - start, used.ru_maxrss / 1000, rows))
-    return min(runs)
-
-
 @pytest.mark.skipif(not os.environ.get("MTDH_LONG"), reason="only in the long mode")
 def test_a_minute_of_a_large_lake(vendor, tmp_path):
     lake = tmp_path / "lake"
@@ -67,10 +50,11 @@ def test_a_minute_of_a_large_lake(vendor, tmp_path):
     print(links(lake), "partitions")
     minute = ["--data-types", "trades", "--start", f"{DAY}T12:00", "--end", f"{DAY}T12:01"]
     for words in ([KEY, *minute], ["DERIBIT:PERP:BTC-US?", *minute], [KEY, "--every", "1m", *minute[2:]]):
-        seconds, megabytes, rows = measured(lake, *words)
-        print(f"{words[0]} {words[1]}: {seconds:.3f} s, {megabytes:.1f} MB, {rows} rows")
-        assert rows > 0
-        assert megabytes <= 40, f"{megabytes} MB"
+        best = min(spent([PROGRAM, "get", *words, "--lake", lake], environment()) for _ in range(3))
+        print(f"{words[0]} {words[1]}: {best.seconds:.3f} s, {best.megabytes:.1f} MB, {best.lines - 1} rows")
+        assert best.status == 0, best.said
+        assert best.lines > 1
+        assert best.megabytes <= 40, best
 
 
 if __name__ == "__main__":

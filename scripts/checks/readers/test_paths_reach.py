@@ -9,6 +9,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from spent import spent
 from stage import DAY, PROGRAM, environment, mtdh, partition
 
 pytestmark = pytest.mark.skipif(not os.environ.get("MTDH_LONG"), reason="takes minutes: MTDH_LONG=1")
@@ -48,28 +49,16 @@ def link(object_, place):
         shutil.copy(object_, place)
 
 
-def measured(*words):
-    """Seconds, megabytes at most, exit status and lines of stdout."""
-    start = time.perf_counter()
-    reading, writing = os.pipe()
-    process = os.posix_spawn(PROGRAM, [PROGRAM, *map(str, words)], environment(), file_actions=[
-        (os.POSIX_SPAWN_DUP2, writing, 1), (os.POSIX_SPAWN_CLOSE, reading)])
-    os.close(writing)
-    with os.fdopen(reading) as out:
-        lines = sum(1 for _ in out)
-    _, status, usage = os.wait4(process, 0)
-    return time.perf_counter() - start, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status), lines
-
-
 def test_paths_over_a_hundred_thousand_partitions(many):
     lake, made = many
     for words in (
         ["--start", "2024-04", "--end", "2025-12", "--data-types", "trades"],
         ["--start", "2024-04", "--end", "2025-12", "--data-types", "trades", "--instruments", KEY],
     ):
-        best = min(measured("paths", "--lake", lake, *words) for _ in range(3))
-        print(f"\npaths {' '.join(words)}: of {made:,} partitions {best[3]:,} lines in {best[0]:.2f} s, {best[1]:.0f} MB")
-        assert best[2] == 1, "the gaps are told"
+        best = min(spent([PROGRAM, "paths", "--lake", lake, *words], environment()) for _ in range(3))
+        print(f"\npaths {' '.join(words)}: of {made:,} partitions {best.lines:,} lines in {best.seconds:.2f} s, {best.megabytes:.0f} MB")
+        assert best.status == 1, "the gaps are told"
+        assert best.megabytes <= 40, best
 
 
 def test_a_pattern_beside_exact_paths(many):

@@ -119,14 +119,7 @@ impl Context {
 
     /// Where a reader of its own finds an object: an absolute path on this machine, or the address in the bucket.
     pub fn address(&self, entry: &Entry) -> String {
-        let path = entry.path.as_ref();
-        match self.lake.folder() {
-            Some(folder) => {
-                let place = folder.join(path);
-                std::path::absolute(&place).unwrap_or(place).display().to_string()
-            }
-            None => format!("{}/{path}", bucket_url(self.lake.url())),
-        }
+        format!("{}/{}", self.address.trim_end_matches('/'), entry.path)
     }
 
     /// Reads every byte of objects and verifies them, for readers that do not.
@@ -345,7 +338,7 @@ fn rows_of(table: TableName, request: &TablesRequest) -> Option<Rows> {
 }
 
 /// A bucket's address as readers take it.
-fn bucket_url(url: &str) -> String {
+pub(super) fn bucket_url(url: &str) -> String {
     let url = url.trim_end_matches('/');
     match url.split_once("://") {
         Some((scheme, rest)) => format!("{}://{rest}", scheme.to_ascii_lowercase()),

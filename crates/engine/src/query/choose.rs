@@ -1,6 +1,6 @@
 //! From a request to the objects that have its rows, and the partitions that the lake lacks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use futures::stream::BoxStream;
@@ -267,8 +267,10 @@ async fn choose_of_day(
     }
     let mut missing = Vec::new();
     if !lacking.is_empty() || !patterns.is_empty() {
+        let has: HashSet<&str> = there.keys().map(InstrumentKey::as_str).collect();
         let is_wanted = |text: &str| {
-            lacking.iter().any(|key| key.as_str() == text) || patterns.iter().any(|p| p.matches_text(text))
+            let is_meant = || patterns.iter().any(|pattern| pattern.matches_text(text));
+            !has.contains(text) && (lacking.iter().any(|key| key.as_str() == text) || is_meant())
         };
         let expected = match against {
             Against::Tables => lake.expected(day, is_wanted).await?,
@@ -315,7 +317,7 @@ fn missing_of_day(
     };
     let unknown = lacking.iter().filter(|key| !expected.venues.contains(key.venue()));
     let wanted = expected.keys.iter().filter(|(key, _)| lacking.contains(key) || is_meant(patterns, key));
-    let lost = wanted.filter(|(key, types)| !there.contains_key(key) && types.contains(&data_type));
+    let lost = wanted.filter(|(_, types)| types.contains(&data_type));
     let mut all: Vec<Missing> =
         unknown.chain(lost.map(|(key, _)| key)).map(|key| missing(key.to_string())).collect();
     all.sort();
