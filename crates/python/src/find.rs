@@ -80,7 +80,8 @@ pub fn ls(
             (false, None) => None,
         };
         let origin: Origin = origin.parse().map_err(|error| wrong(py, error))?;
-        let wish = ListWish { what, filter: selection.filter(py)?, days, origin, everything };
+        let wish =
+            ListWish { what, filter: selection.filter(py)?, days, origin, everything, asks_vendor: false };
         let found = wait_briefly(py, context.list_wish(&wish))?.map_err(raise)?;
         let table = match long {
             true => ListTable::objects(what, &found.listed),

@@ -2,6 +2,7 @@
 
 use mtdh_core::error::chain;
 use mtdh_core::partition::Origin;
+use mtdh_core::venue::{is_known, unknown};
 use mtdh_core::{Day, DayRange};
 
 use super::{Context, Work};
@@ -58,7 +59,7 @@ impl Context {
     /// ```
     pub fn list_wish<'a>(&'a self, wish: &'a ListWish) -> Work<'a, ListFound> {
         Box::pin(async move {
-            let ListWish { what, filter, days, origin, everything } = wish;
+            let ListWish { what, filter, days, origin, everything, asks_vendor } = wish;
             let lake = &self.lake.with_origin(*origin);
             let is_of_days = *what == What::Reports;
             if is_of_days && !filter.is_empty() {
@@ -77,9 +78,19 @@ impl Context {
             let days = days.unwrap_or_else(every_day);
             let there = lake.days_with_partitions().await?;
             let there: Vec<_> = there.into_iter().filter(|day| days.contains(*day)).collect();
-            let notes = self.check_venues(&filter.venues, &there).await?;
+            let notes = match asks_vendor {
+                true => self.check_venues(&filter.venues, &there).await?,
+                false => Vec::new(),
+            };
             let selection = shown_as_it_is(filter, filter.of_lake(days)?);
             let listed = list(lake, *what, std::slice::from_ref(&selection)).await?;
+            let has = |venue: &str| {
+                listed.iter().any(|one| one.key.as_ref().is_some_and(|key| key.venue() == venue))
+            };
+            let unheard = filter.venues.iter().find(|venue| !is_known(venue) && !has(venue));
+            if let Some(venue) = unheard.filter(|_| !asks_vendor) {
+                return Err(EngineError::UnknownVenue { unknown: unknown(venue), cause: None });
+            }
             let names = unknown_names(&selection, &listed);
             let meant = match &names[..] {
                 [] => Vec::new(),

@@ -22,6 +22,8 @@ pub struct ListWish {
     pub origin: Origin,
     /// All that the lake has, whatever its lake.toml wants.
     pub everything: bool,
+    /// Whether the vendor may be asked about a venue that neither the program nor the lake knows.
+    pub asks_vendor: bool,
 }
 
 /// What was found.

@@ -35,7 +35,7 @@ pub async fn run(session: &Session<'_>, args: LsArgs) -> Result<Outcome> {
     let until = args.end_date.map(|last| DayRange::new(mtdh_core::want::earliest(), last.last()));
     let days = named.map_or_else(|| until.transpose(), |named| Ok(Some(named)))?;
     let (filter, origin, everything) = (args.filters.filter(), args.origin, args.everything);
-    let wish = ListWish { what, filter, days, origin, everything };
+    let wish = ListWish { what, filter, days, origin, everything, asks_vendor: true };
     let found = context.list_wish(&wish).await?;
     found.notes.iter().for_each(|text| note(text));
     if let Some(sets) = &found.sets {
