@@ -55,6 +55,8 @@ validation: Any
 
 _Time: TypeAlias = str | int
 _Column: TypeAlias = Buffer | tuple[Buffer, list[str]] | list[str | None] | list[bool | None] | list[list[str] | None]
+_Lacking: TypeAlias = tuple[str, str, str | None]
+_Object: TypeAlias = tuple[str, str, str | None, str, int, str]
 _OnProgress: TypeAlias = Callable[[dict[str, int]], None]
 
 @final
