@@ -110,6 +110,11 @@ impl From<EngineError> for Problem {
                 .hint("make one on the server: mtdh instruments --start-date DAY"),
             EngineError::NoInstruments(day) => Problem::new(status, "no-instrument-table", error.to_string())
                 .hint(format!("make it on the server: mtdh instruments --start-date {day}")),
+            EngineError::NoRecord { run_id, suggestions } => {
+                let detail = format!("the lake has no run `{run_id}`");
+                let problem = Problem::new(status, "unknown-run", detail).hint("/v1/runs lists them");
+                problem.with("suggestions", suggestions.clone())
+            }
             EngineError::NoRun { .. } | EngineError::BadRunName { .. } => {
                 Problem::new(status, kind, error.to_string())
             }

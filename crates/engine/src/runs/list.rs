@@ -44,7 +44,7 @@ pub struct RunLine {
 }
 
 /// The state of a run by its shards: the one that needs attention most.
-pub fn state_of(summaries: &[Value]) -> String {
+fn state_of(summaries: &[Value]) -> String {
     let has = |word: &str| summaries.iter().any(|one| text(one, "state") == word);
     let first =
         ["running", "stopped", "used_up", "interrupted", "taken_over"].into_iter().find(|word| has(word));
@@ -63,16 +63,23 @@ pub fn state_of(summaries: &[Value]) -> String {
 pub(crate) async fn list(lake: &Lake) -> Result<Vec<RunLine>, EngineError> {
     let names = lake.runs().await?;
     let mut lines =
-        futures::stream::iter(names).map(|name| async move { line(lake, &name).await }).buffered(READS);
+        futures::stream::iter(names).map(|name| async move { listed(lake, &name).await }).buffered(READS);
     let mut all = Vec::new();
     while let Some(line) = lines.next().await {
-        all.push(line?);
+        all.extend(line?);
     }
     all.sort_by(|a: &RunLine, b| {
         let of = |line: &RunLine| (line.started_at.is_none(), line.started_at.clone(), line.run.clone());
         of(b).cmp(&of(a))
     });
     Ok(all)
+}
+
+/// A run of the list. `None`: its folder is empty, as it is until its first record stands.
+async fn listed(lake: &Lake, run: &str) -> Result<Option<RunLine>, EngineError> {
+    let line = line(lake, run).await?;
+    let is_empty = line.kind == "unknown" && lake.run_objects(run).await?.is_empty();
+    Ok((!is_empty).then_some(line))
 }
 
 /// One run.

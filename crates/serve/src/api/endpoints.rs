@@ -542,7 +542,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
         &[400, 500], "/v1/wanted", runs::wanted),
     get("/v1/runs", "The lake's runs.", &[], Answers::Document(&[AS_OF, ("runs", "their names"), ("details", "per run, the newest first, `run`, `kind` (`download`, `candles`, `sync`, `plan`), `state`, `verdict` (null: it has not ended), `started_at`, `updated_at`, `seconds`, `files`, `files_done`, `files_failed`, `rows`, `bytes` and `what` it was about")]), &[400, 500], "/v1/runs", runs::list),
     get("/v1/runs/{run}", "The state of a run.", &[&[required("run", Kind::Text(100), "its name", &[])]],
-        Answers::Document(&[AS_OF, ("run", "its name"), ("plan", "state of its saved plan with shards and failures; null: it has none"), ("summaries", "what its shards wrote")]),
+        Answers::Document(&[AS_OF, ("run", "its name"), ("details", "its line of `/v1/runs`"), ("plan", "state of its saved plan with shards and failures; null: it has none"), ("summaries", "what its shards wrote")]),
         &[400, 404, 500], "", runs::one),
     get("/v1/runs/{run}/events", "The state of a run whenever it changes, as server-sent events: `state` with the document of the run, `end` when nobody works on it.",
         &[&[required("run", Kind::Text(100), "its name", &[])]],

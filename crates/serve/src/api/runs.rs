@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -68,17 +68,14 @@ pub(super) fn wanted(ask: Ask) -> BoxFuture<'static, Answered> {
 
 /// The state of a run: of a saved plan with its shards, else the summaries that it left.
 async fn state_of(state: &Shared, run: &str) -> Result<Value, Problem> {
+    let line = state.context.run_line(run).await?;
     let summaries = state.context.run_summaries(run).await?;
     let plan = match state.context.monitor(run).await {
         Ok(report) => Some(serde_json::to_value(report).unwrap_or_default()),
         Err(mtdh_engine::EngineError::NoRun { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    if plan.is_none() && summaries.is_empty() {
-        let detail = format!("the lake has no run `{run}`");
-        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-run", detail).hint("/v1/runs lists them"));
-    }
-    Ok(scrubbed_document(json!({"run": run, "plan": plan, "summaries": summaries})))
+    Ok(scrubbed_document(json!({"run": run, "details": line, "plan": plan, "summaries": summaries})))
 }
 
 /// The state of a run whose events are being sent: each look takes a turn, as a request does, and none is held between them.

@@ -1,8 +1,7 @@
 //! Runs: what they did, what failed and why, what is left.
 
-use axum::http::StatusCode;
 use maud::{Markup, html};
-use mtdh_engine::runs::list::state_of;
+use mtdh_engine::runs::list::RunLine;
 use serde_json::Value;
 
 use super::Pages;
@@ -35,14 +34,10 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 /// The list of runs.
 pub async fn list(pages: &Pages, asked: &Asked) -> Paged {
     let context = &pages.state.context;
-    let mut runs = context.runs().await?;
-    runs.reverse();
+    let runs = context.run_lines().await?;
     let parts = runs.len().div_ceil(LINES).max(1);
     let part = asked.page().min(parts);
-    let mut lines = Vec::new();
-    for run in runs.iter().skip((part - 1) * LINES).take(LINES) {
-        lines.push((run, context.run_summaries(run).await?));
-    }
+    let lines: &[RunLine] = runs.chunks(LINES).nth(part - 1).unwrap_or_default();
     let wanted = wanted(pages).await?;
     let body = html! { (wanted) section { h2 { "Runs" }
         @if runs.is_empty() { (nothing("No run has left a record in this lake.", &html! { p { "Each download leaves one:" } pre { "mtdh download --start-date 2024-03-01 --venues DERIBIT" } })) }
@@ -50,14 +45,13 @@ pub async fn list(pages: &Pages, asked: &Asked) -> Paged {
             p.quiet { span data-number="runs" { (grouped(runs.len() as u64)) } " " @if runs.len() == 1 { "run" } @else { "runs" } }
             (wide("Runs", &html! { table {
                 thead { tr { th scope="col" { "Run" } th scope="col" { "What" } th scope="col" { "State" } th scope="col" { "Started" } th.number scope="col" { "Took" } th.number scope="col" { "Files done" } th.number scope="col" { "Failed" } th.number scope="col" { "Received" } th.number scope="col" { "Rows" } } }
-                tbody { @for (run, summaries) in &lines {
-                    @let sum = |name: &str| summaries.iter().map(|one| count(one, name)).sum::<u64>();
-                    tr { th scope="row" { a href=(format!("/runs/{}", encoded(run))) { (shown(run)) } }
-                        td { (kind(summaries)) } td { (badge(&state_of(summaries))) }
-                        td { (shown(summaries.first().map_or("", |one| text(one, "started_at")).get(..19).unwrap_or_default())) }
-                        td.number { (duration(summaries.iter().filter_map(|one| one["seconds"].as_f64()).fold(0.0, f64::max))) }
-                        td.number { @if sum("files") > 0 { (grouped(sum("files_done"))) " of " (grouped(sum("files"))) } @else { "–" } }
-                        td.number { (grouped(sum("files_failed"))) } td.number { (size(sum("bytes"))) } td.number { (grouped(sum("rows"))) } }
+                tbody { @for line in lines {
+                    tr { th scope="row" { a href=(format!("/runs/{}", encoded(&line.run))) { (shown(&line.run)) } }
+                        td { (line.kind) } td { (badge(&line.state)) }
+                        td { (shown(line.started_at.as_deref().unwrap_or_default().get(..19).unwrap_or_default())) }
+                        td.number { @match line.seconds { Some(seconds) => (duration(seconds)), None => "–" } }
+                        td.number { @if line.files > 0 { (grouped(line.files_done)) " of " (grouped(line.files)) } @else { "–" } }
+                        td.number { (grouped(line.files_failed)) } td.number { (size(line.bytes)) } td.number { (grouped(line.rows)) } }
                 } }
             } }))
             (parts_of(asked, part, parts))
@@ -102,14 +96,6 @@ fn words<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
-fn kind(summaries: &[Value]) -> &'static str {
-    match summaries.first() {
-        None => "a plan",
-        Some(one) if one.get("files").is_some() => "download",
-        Some(_) => "candles",
-    }
-}
-
 /// A share as a bar, with its number as text beside it.
 fn share(part: u64, whole: u64) -> Markup {
     let width = if whole == 0 { 0.0 } else { part as f64 / whole as f64 * 120.0 };
@@ -119,23 +105,20 @@ fn share(part: u64, whole: u64) -> Markup {
 /// One run.
 pub async fn one(pages: &Pages, _asked: &Asked, run: &str) -> Paged {
     let context = &pages.state.context;
+    let line = context.run_line(run).await?;
     let summaries = context.run_summaries(run).await?;
     let plan = match context.monitor(run).await {
         Ok(report) => Some(report),
         Err(mtdh_engine::EngineError::NoRun { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    if plan.is_none() && summaries.is_empty() {
-        let detail = format!("the lake has no run `{run}`");
-        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-run", detail)
-            .hint("the page Runs lists them")
-            .into());
-    }
-    let word = plan.as_ref().map_or_else(|| state_of(&summaries), |plan| plan.state.to_owned());
+    let word = plan.as_ref().map_or_else(|| line.state.clone(), |plan| plan.state.to_owned());
     let is_live = matches!(word.as_str(), "running" | "not_begun");
     let body = html! {
         section data-live=[is_live.then(|| format!("/v1/runs/{}/events", encoded(run)))] {
-            p.lead { (badge(&word)) @if is_live { span.quiet { " · followed as it goes" } } }
+            p.lead { (badge(&word)) " " (line.kind) @if is_live { span.quiet { " · followed as it goes" } } }
+            @if !line.what.is_empty() { p { (shown(&line.what)) } }
+            @if let Some(verdict) = &line.verdict { p data-fact="verdict" { "Verdict: " (shown(&verdict.replace('_', " "))) "." } }
             p.readout #live aria-live="polite" {}
             @if let Some(plan) = &plan {
                 (totals(plan.files as u64, plan.files_done as u64, plan.files_failed as u64, plan.bytes, plan.rows, &html! {

@@ -243,6 +243,45 @@ async fn coverage_counts_what_partitions_list() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_run_that_is_listed_has_an_answer_and_a_page() {
+    let served = served_copy().await;
+    let runs = served.folder.as_ref().unwrap().path().join("runs");
+    let report = r#"{"verdict": "clean", "started_at": "2024-03-02T07:00:00.000Z", "ended_at": "2024-03-02T07:01:00.000Z", "sets": []}"#;
+    for (run, record, text) in [
+        // A run's folder stands for a moment before its first record does.
+        ("begins", None, ""),
+        ("synced", Some("sync.json"), report),
+        ("broken", Some("shard-0-of-1.json"), "{"),
+    ] {
+        std::fs::create_dir(runs.join(run)).unwrap();
+        if let Some(record) = record {
+            std::fs::write(runs.join(run).join(record), text).unwrap();
+        }
+    }
+    let (_, listed) = served.json("/v1/runs").await;
+    assert_eq!(listed["runs"], serde_json::json!(["broken", "made", "synced"]));
+    for (run, status, kind, state) in [
+        ("begins", 404, None, None),
+        ("none", 404, None, None),
+        ("broken", 200, Some("unknown"), Some("unknown")),
+        ("made", 200, Some("download"), Some("done")),
+        ("synced", 200, Some("sync"), Some("done")),
+    ] {
+        let (answered, found) = served.json(&format!("/v1/runs/{run}")).await;
+        assert_eq!((answered, found["details"]["kind"].as_str()), (status, kind), "{run}: {found}");
+        let page = served.get(&format!("/runs/{run}")).await;
+        assert_eq!(page.status(), status, "{run}");
+        let page = page.text().await.unwrap();
+        assert!(
+            state.is_none_or(|state| page.contains(state) && page.contains("id=\"live\"")),
+            "{run}: {page}"
+        );
+    }
+    let list = served.text("/runs").await;
+    assert!(list.contains("/runs/synced") && !list.contains("/runs/begins"), "{list}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn text_is_packed_where_the_client_accepts_it() {
     let served = served().await;
     let path = format!("/v1/slices/trades/{KEY}?start={DAY}&format=csv");
