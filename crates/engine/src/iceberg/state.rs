@@ -1,14 +1,20 @@
 //! Which Iceberg tables a lake has, and whether they know what it holds now. Writes nothing.
 
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, TryStreamExt};
 use mtdh_core::Day;
 use mtdh_core::error::chain;
 use mtdh_core::partition::Origin;
-use mtdh_lake::iceberg::{IcebergTable, Manifest, TableVersion};
+use mtdh_lake::iceberg::{Covers, IcebergTable, Manifest, TableVersion};
 use mtdh_lake::{Lake, LakeError};
 use serde::Serialize;
 
 use super::{IcebergReport, IcebergRequest, IcebergTables, OfTable, Reach};
 use crate::error::EngineError;
+
+/// Days that are compared at the same time.
+const CONCURRENT_DAYS: usize = 8;
 
 /// A published table, beside the lake.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -57,7 +63,7 @@ pub(crate) async fn states(lake: &Lake) -> Result<Vec<TableState>, EngineError> 
     // Only the vendor's data is published.
     let lake = &lake.with_origin(Origin::Vendor);
     let mut tables = lake.iceberg_tables().await?;
-    tables.sort();
+    tables.sort_by_key(IcebergTable::to_string);
     let request = IcebergRequest { tables: IcebergTables::Published, ..IcebergRequest::default() };
     let mut states = Vec::new();
     for table in tables {
@@ -88,14 +94,17 @@ impl OfTable<'_> {
             });
             return Ok(Some(state));
         }
-        let mut days = self.days(Some(&base), base.covers).await?;
-        for manifest in &base.manifests {
-            days.remove(&manifest.day);
-            self.add(&mut state, &base, manifest.day, Some(manifest)).await?;
+        let mut days: BTreeMap<Day, Option<Manifest>> =
+            self.days(Some(&base), base.covers).await?.into_iter().map(|day| (day, None)).collect();
+        days.extend(base.manifests.iter().map(|manifest| (manifest.day, Some(manifest.clone()))));
+        let compared = days.into_iter().map(|(day, old)| self.counted(day, old, base.covers));
+        let mut compared = futures::stream::iter(compared).buffered(CONCURRENT_DAYS);
+        while let Some([added, replaced, removed]) = compared.try_next().await? {
+            state.added += added;
+            state.replaced += replaced;
+            state.removed += removed;
         }
-        for day in days {
-            self.add(&mut state, &base, day, None).await?;
-        }
+        drop(compared);
         let kinds = [
             (state.added, "of the lake not in it"),
             (state.replaced, "replaced since"),
@@ -112,21 +121,17 @@ impl OfTable<'_> {
         Ok(Some(state))
     }
 
-    /// Counts what a day lacks.
-    async fn add(
+    /// How many files of a day the table lacks, has otherwise, and has though they are gone.
+    async fn counted(
         &self,
-        state: &mut TableState,
-        base: &TableVersion,
         day: Day,
-        old: Option<&Manifest>,
-    ) -> Result<(), EngineError> {
-        let reach = Reach { old, covers: base.covers, is_current: true };
+        old: Option<Manifest>,
+        covers: Covers,
+    ) -> Result<[u64; 3], EngineError> {
+        let reach = Reach { old: old.as_ref(), covers, is_current: true };
         // What cannot be trusted is in no table, and told by a validation.
         let compared = self.compare(day, reach, &mut IcebergReport::default()).await?;
-        state.added += compared.added;
-        state.replaced += compared.replaced;
-        state.removed += compared.removed;
-        Ok(())
+        Ok([compared.added, compared.replaced, compared.removed])
     }
 }
 

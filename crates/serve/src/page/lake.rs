@@ -1,5 +1,6 @@
 //! What is stored, and what others are given of it: Iceberg tables, certificates, statements for engines.
 
+use futures::TryFutureExt;
 use maud::{Markup, html};
 use mtdh_engine::certify::kept::{Content, KeptCertificate};
 use mtdh_engine::iceberg::state::TableState;
@@ -61,13 +62,14 @@ pub async fn page(pages: &Pages, asked: &Asked) -> Paged {
         Some((usual, whole)) => Some((Span::of(asked, usual)?, whole)),
         None => None,
     };
-    let (list, json) = list(pages, asked, span.as_ref().map(|(span, _)| span)).await?;
-    let body = html! {
-        (list)
-        (tables(&context.iceberg_states().await?))
-        (certificates(&context.certificates().await?))
-        (engine(pages, asked).await?)
-    };
+    let of_range = span.as_ref().map(|(span, _)| span);
+    let ((list, json), states, kept, engine) = futures::try_join!(
+        list(pages, asked, of_range),
+        context.iceberg_states().map_err(Problem::from),
+        context.certificates().map_err(Problem::from),
+        engine(pages, asked),
+    )?;
+    let body = html! { (list) (tables(&states)) (certificates(&kept)) (engine) };
     let mut page = Page::new("Lake", body);
     page.json = Some(json);
     (page.span, page.whole) = span.map(|(span, whole)| (Some(span), Some(whole))).unwrap_or_default();
@@ -86,7 +88,8 @@ async fn list(pages: &Pages, asked: &Asked, span: Option<&Span>) -> Result<(Mark
     let of = table.rows.len();
     let parts = of.div_ceil(LINES).max(1);
     let part = asked.page().min(parts);
-    let columns = table.columns();
+    let columns: Vec<(usize, &str)> =
+        table.columns().into_iter().enumerate().filter(|(place, _)| is_said(&table, *place)).collect();
     let shown_rows = table.rows.iter().skip((part - 1) * LINES).take(LINES);
     let names = by.len();
     let is_number = |cell: &Cell| !matches!(cell, Cell::Text(_));
@@ -105,13 +108,13 @@ async fn list(pages: &Pages, asked: &Asked, span: Option<&Span>) -> Result<(Mark
                 }
             }))
         } @else {
-            p.quiet { span data-number="objects" { (grouped(found.listed.len() as u64)) } " " (what.name())
+            p.quiet { span data-number="objects" { (grouped(found.listed.len() as u64)) } " " (noun(what, found.listed.len()))
                 @if bytes > 0 { ", " span data-number="bytes" data-value=(bytes) { (size(bytes)) } } }
             (wide("What is stored", &html! { table {
-                thead { tr { @for (place, name) in columns.iter().enumerate() {
-                    th.number[place >= names && number(name)] scope="col" { (header(name)) }
+                thead { tr { @for (place, name) in &columns {
+                    th.number[*place >= names && number(name)] scope="col" { (header(name)) }
                 } } }
-                tbody { @for row in shown_rows { tr { @for (place, (name, cell)) in columns.iter().zip(row).enumerate() {
+                tbody { @for row in shown_rows { tr { @for (place, name, cell) in columns.iter().filter_map(|(place, name)| Some((*place, *name, row.get(*place)?))) {
                     @if place == 0 { th scope="row" { (text(name, cell)) } }
                     @else { td.number[is_number(cell)] { (text(name, cell)) } }
                 } } } }
@@ -137,8 +140,28 @@ async fn list(pages: &Pages, asked: &Asked, span: Option<&Span>) -> Result<(Mark
     Ok((markup, json))
 }
 
+/// What is counted.
+fn noun(what: What, count: usize) -> &'static str {
+    match (what, count) {
+        (What::Partitions, 1) => "partition",
+        (What::Partitions, _) => "partitions",
+        (What::Instruments, 1) => "row of the days' instrument tables",
+        (What::Instruments, _) => "rows of the days' instrument tables",
+        (_, 1) => "object",
+        (_, _) => "objects",
+    }
+}
+
+/// Whether a column says anything: counts of what never occurs do not.
+fn is_said(table: &ListTable, place: usize) -> bool {
+    let name = table.columns().get(place).copied().unwrap_or_default();
+    let is_rare = ["empty", "absent", "unreadable"].contains(&name);
+    !is_rare || table.rows.iter().any(|row| row.get(place) != Some(&Cell::Count(Some(0))))
+}
+
 /// A column's name for people.
 fn header(name: &str) -> String {
+    let name = if name == "bytes" { "size" } else { name };
     let text = name.replace('_', " ");
     let mut signs = text.chars();
     let first: String = signs.next().map(|sign| sign.to_uppercase().collect()).unwrap_or_default();
@@ -154,6 +177,11 @@ fn text(name: &str, cell: &Cell) -> Markup {
         Cell::Text(Some(text)) => { (shown(text)) },
         _ => { "–" },
     } }
+}
+
+/// A moment, to the second.
+fn second(us: i64) -> String {
+    moment_text(us - us.rem_euclid(1_000_000))
 }
 
 /// The days of something, as people write them.
@@ -174,7 +202,7 @@ fn tables(states: &[TableState]) -> Markup {
         } @else {
             @let stale = states.iter().filter(|state| state.is_stale).count();
             @if stale > 0 {
-                p { (badge("warning")) " " (plural(stale as u64, "table does", "tables do")) " not know what the lake has now; " code { "mtdh publish iceberg" } " brings them up to date." }
+                p { (badge("warning")) " " (plural(stale as u64, "table does", "tables do")) " not know what the lake has now; " code { "mtdh publish iceberg" } " brings " @if stale == 1 { "it" } @else { "them" } " up to date." }
             }
             (wide("Iceberg tables", &html! { table {
                 thead { tr { th scope="col" { "Table" } th scope="col" { "State" } th scope="col" { "Days" } th.number scope="col" { "Files" } th.number scope="col" { "Rows" } th.number scope="col" { "Size" } th scope="col" { "Published" } th.number scope="col" { "Version" } th.number scope="col" { "Snapshot" } } }
@@ -186,7 +214,7 @@ fn tables(states: &[TableState]) -> Markup {
                     } }
                     td { (days(state.first_day.as_deref(), state.last_day.as_deref())) }
                     td.number { (grouped(state.files)) } td.number { (grouped(state.rows)) } td.number { (size(state.bytes)) }
-                    td { @match state.published_us { Some(us) => { (moment_text(us)) }, None => { "–" } } }
+                    td { @match state.published_us { Some(us) => { (second(us)) }, None => { "–" } } }
                     td.number { (state.version) } td.number { @match state.snapshot { Some(snapshot) => { (snapshot) }, None => { "–" } } }
                 } } }
             } }))
@@ -230,7 +258,7 @@ fn certificate(one: &KeptCertificate) -> Markup {
             th scope="row" { a.key href=(format!("/v1/certificates/{}", encoded(&one.root))) { (content.digest.get(..DIGEST_SIGNS).unwrap_or_default()) } }
             td { (verdict(content)) } td { (days(Some(&content.first_day), Some(&content.last_day))) }
             td.text { (shown(&selection(content))) } td.number { (grouped(content.partitions)) } td.number { (grouped(content.missing)) }
-            td { (moment_text(content.certified_us)) @if content.are_bytes_proved { span.quiet { ", every byte proved" } } }
+            td { (second(content.certified_us)) @if content.are_bytes_proved { span.quiet { ", every byte proved" } } }
         } },
         (None, problem) => { tr {
             th scope="row" { span.key { (one.root.get(..DIGEST_SIGNS).unwrap_or_default()) } }
@@ -250,7 +278,8 @@ async fn engine(pages: &Pages, asked: &Asked) -> Result<Markup, Problem> {
             Ok(sql) => { div.get data-name=(format!("statements for {name}")) { pre tabindex="0" { (sql) } } },
             Err(problem) if problem.status.is_client_error() => {
                 p { (sentence(&problem.detail)) }
-                p { "Of a bucket that has a copy of it, this prints them: " code { "mtdh --lake gs://BUCKET ddl --dialect " (dialect.name()) } }
+                p { "Of a bucket that has a copy of it, this prints them:" }
+                div.get data-name=(format!("statements for {name}")) { pre { "mtdh ddl --lake gs://BUCKET --dialect " (dialect.name()) } }
             },
             Err(problem) => { p { (sentence(&problem.detail)) } },
         }
