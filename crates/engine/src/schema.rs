@@ -50,20 +50,22 @@ pub struct VenueNote {
     pub meaning: &'static str,
 }
 
-/// Every table, described.
-pub fn documents() -> Vec<TableDocument> {
-    all().into_iter().map(document).collect()
-}
+impl TableDocument {
+    /// Every table.
+    pub fn all() -> Vec<TableDocument> {
+        all().into_iter().map(document).collect()
+    }
 
-/// One table by its name, in any case.
-///
-/// # Errors
-/// When there is no such table.
-pub fn find(name: &str) -> Result<TableDocument, EngineError> {
-    let known = || all().iter().map(|table| table.name).collect::<Vec<_>>().join(", ");
-    let found = all().into_iter().find(|table| table.name.eq_ignore_ascii_case(name));
-    let none = || EngineError::NoWord { noun: "table", name: name.to_owned(), known: known() };
-    found.map(document).ok_or_else(none)
+    /// One table by its name, in any case.
+    ///
+    /// # Errors
+    /// When there is no such table.
+    pub fn find(name: &str) -> Result<TableDocument, EngineError> {
+        let known = || all().iter().map(|table| table.name).collect::<Vec<_>>().join(", ");
+        let found = all().into_iter().find(|table| table.name.eq_ignore_ascii_case(name));
+        let none = || EngineError::NoWord { noun: "table", name: name.to_owned(), known: known() };
+        found.map(document).ok_or_else(none)
+    }
 }
 
 fn document(table: TableDescription) -> TableDocument {
@@ -73,7 +75,7 @@ fn document(table: TableDescription) -> TableDocument {
         data_type: c.data_type,
         unit: Some(c.unit).filter(|unit| !unit.is_empty()),
         null: c.null,
-        values: c.values.map(Into::into),
+        values: c.values,
         meaning: c.meaning,
         by_venue: c.by_venue.iter().map(|n| VenueNote { venues: n.venues, meaning: n.meaning }).collect(),
     };

@@ -10,7 +10,7 @@ use mtdh_engine::certify::kept::Content;
 use mtdh_engine::listing::table::ListTable;
 use mtdh_engine::listing::wish::ListWish;
 use mtdh_engine::listing::{By, What};
-use mtdh_engine::schema::{self as tables, ColumnDocument};
+use mtdh_engine::schema::{ColumnDocument, TableDocument, VenueNote};
 use mtdh_engine::venues::VenueLine;
 use pyo3::prelude::*;
 
@@ -49,6 +49,7 @@ pub struct ShownArgs {
 }
 
 /// What a lake has, a row for each group or object, and what people should know of it. `has_start`: the selection's start counts.
+#[expect(clippy::too_many_arguments, reason = "Python names them")]
 #[pyfunction]
 pub fn ls(
     py: Python<'_>,
@@ -118,7 +119,7 @@ fn until(py: Python<'_>, last: &Time) -> PyResult<DayRange> {
 pub fn schema(py: Python<'_>, table: Option<&str>) -> PyResult<Batches> {
     let columns = match table {
         None => {
-            let all = tables::documents();
+            let all = TableDocument::all();
             vec![
                 ("table", texts(&all, |table| Some(table.name.to_owned()))),
                 ("format", texts(&all, |table| Some(table.format.to_owned()))),
@@ -128,9 +129,9 @@ pub fn schema(py: Python<'_>, table: Option<&str>) -> PyResult<Batches> {
             ]
         }
         Some(name) => {
-            let columns = tables::find(name).map_err(|error| raised(py, error))?.columns;
+            let columns = TableDocument::find(name).map_err(|error| raised(py, error))?.columns;
             let own = |text: Option<&str>| text.map(str::to_owned);
-            let note = |note: &tables::VenueNote| format!("{}: {}", note.venues.join(", "), note.meaning);
+            let note = |note: &VenueNote| format!("{}: {}", note.venues.join(", "), note.meaning);
             let notes = |c: &ColumnDocument| c.by_venue.iter().map(note).collect::<Vec<_>>().join("; ");
             vec![
                 ("column", texts(&columns, |c| own(Some(c.name)))),

@@ -263,6 +263,7 @@ impl Lake {
     }
 
     /// Statements that let another engine read the lake where it lies.
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
     #[pyo3(signature = (dialect, tables, schema, connection=None, hive=None, place=None))]
     fn ddl(
         &self,

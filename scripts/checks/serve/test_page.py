@@ -85,7 +85,7 @@ def test_every_page(browser, address, axe, request, width, scheme):
 
 
 def test_the_lake_page_has_what_the_files_are(browser, address, lake):
-    page = opened(browser.new_context(), address, f"/lake?start={BEFORE}&end={DAY}&by=type")
+    page = opened(browser.new_context(), address, f"/lake?start={BEFORE}&end={DAY}&by=type&dialect=duckdb")
     files = sorted(lake.glob("raw_tick_data/by_date/*/data_type-*/*.parquet"))
     assert page.locator("[data-number=objects]").inner_text() == f"{len(files):,}"
     assert int(page.locator("[data-number=bytes]").get_attribute("data-value")) == sum(file.stat().st_size for file in files)

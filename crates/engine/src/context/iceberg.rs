@@ -9,7 +9,7 @@ use mtdh_lake::iceberg::IcebergTable;
 
 use super::{Context, Work};
 use crate::error::EngineError;
-use crate::iceberg::state::{TableState, states};
+use crate::iceberg::state::{Beside, TableState, states};
 use crate::iceberg::{IcebergReport, IcebergRequest, IcebergTables, publish};
 use crate::selection::Filter;
 
@@ -95,7 +95,15 @@ impl Context {
     pub fn iceberg_states(&self) -> Work<'_, Vec<TableState>> {
         Box::pin(async {
             self.lake.check_readable().await?;
-            states(&self.lake).await
+            states(&self.lake, Beside::Lake).await
+        })
+    }
+
+    /// The same, not compared with the lake: a table is only stale if its metadata cannot be read or names another place.
+    pub fn iceberg_published(&self) -> Work<'_, Vec<TableState>> {
+        Box::pin(async {
+            self.lake.check_readable().await?;
+            states(&self.lake, Beside::Nothing).await
         })
     }
 

@@ -55,11 +55,20 @@ pub struct TableState {
     pub reason: Option<String>,
 }
 
+/// What a table is beside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beside {
+    /// The lake: whether the table is stale.
+    Lake,
+    /// Nothing: what the table says of itself. Only one that cannot be read, or lies elsewhere, is stale.
+    Nothing,
+}
+
 /// The state of every published table, in the order of their names.
 ///
 /// # Errors
 /// When the lake cannot be read. Metadata of a table that cannot be used is no error: such a table is stale.
-pub(crate) async fn states(lake: &Lake) -> Result<Vec<TableState>, EngineError> {
+pub(crate) async fn states(lake: &Lake, beside: Beside) -> Result<Vec<TableState>, EngineError> {
     // Only the vendor's data is published.
     let lake = &lake.with_origin(Origin::Vendor);
     let mut tables = lake.iceberg_tables().await?;
@@ -68,7 +77,7 @@ pub(crate) async fn states(lake: &Lake) -> Result<Vec<TableState>, EngineError> 
     let mut states = Vec::new();
     for table in tables {
         let of_table = OfTable { lake, request: &request, table };
-        match of_table.state().await {
+        match of_table.state(beside).await {
             Ok(state) => states.extend(state),
             Err(EngineError::Lake(error @ LakeError::NoIceberg { .. })) => {
                 let (table, reason) = (table.to_string(), Some(chain(&error)));
@@ -82,7 +91,7 @@ pub(crate) async fn states(lake: &Lake) -> Result<Vec<TableState>, EngineError> 
 
 impl OfTable<'_> {
     /// `None`: the table has a folder and no version.
-    async fn state(&self) -> Result<Option<TableState>, EngineError> {
+    async fn state(&self, beside: Beside) -> Result<Option<TableState>, EngineError> {
         let OfTable { lake, table, .. } = *self;
         let Some(base) = lake.iceberg_version(table).await? else { return Ok(None) };
         let mut state = as_published(lake, table, &base)?;
@@ -92,6 +101,9 @@ impl OfTable<'_> {
                 true => "another version of mtdh published it, with other columns".to_owned(),
                 false => "the lake lay elsewhere when it was published".to_owned(),
             });
+            return Ok(Some(state));
+        }
+        if beside == Beside::Nothing {
             return Ok(Some(state));
         }
         let mut days: BTreeMap<Day, Option<Manifest>> =

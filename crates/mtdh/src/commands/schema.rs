@@ -1,7 +1,7 @@
 //! `mtdh schema`: the tables of a lake and their columns.
 
 use anyhow::Result;
-use mtdh_engine::schema::{TableDocument, VenueNote, documents, find};
+use mtdh_engine::schema::{TableDocument, VenueNote};
 
 use crate::args::SchemaArgs;
 use crate::exit::Outcome;
@@ -10,13 +10,13 @@ use crate::session::Session;
 
 pub fn run(session: &Session<'_>, args: &SchemaArgs) -> Result<Outcome> {
     let Some(name) = &args.table else {
-        let tables = documents();
+        let tables = TableDocument::all();
         let mut rows = Rows::new(&["table", "format", "columns", "path", "row"]);
         rows.rows = tables.iter().map(line).collect();
         print(session.format, &rows, &tables)?;
         return Ok(Outcome::Clean);
     };
-    let table = find(name)?;
+    let table = TableDocument::find(name)?;
     let mut rows = Rows::new(&["column", "type", "unit", "null", "values", "meaning", "by_venue"]);
     let or_dash = |text: Option<&str>| text.filter(|text| !text.is_empty()).unwrap_or("-").to_owned();
     rows.rows = table

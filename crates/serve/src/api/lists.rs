@@ -9,7 +9,8 @@ use mtdh_core::{DataType, DayRange};
 use mtdh_engine::listing::table::ListTable;
 use mtdh_engine::listing::wish::ListWish;
 use mtdh_engine::listing::{By, What};
-use mtdh_engine::{EngineError, Filter, schema};
+use mtdh_engine::schema::TableDocument;
+use mtdh_engine::{EngineError, Filter};
 use serde_json::{Value, json};
 
 use super::scrub::scrubbed_document;
@@ -147,7 +148,7 @@ pub(super) fn ls(ask: Ask) -> BoxFuture<'static, Answered> {
 }
 
 pub(super) fn schema(_ask: Ask) -> BoxFuture<'static, Answered> {
-    Box::pin(async { Ok(document(&json!({"tables": schema::documents()}))) })
+    Box::pin(async { Ok(document(&json!({"tables": TableDocument::all()}))) })
 }
 
 pub(super) fn schema_of(ask: Ask) -> BoxFuture<'static, Answered> {
@@ -155,6 +156,6 @@ pub(super) fn schema_of(ask: Ask) -> BoxFuture<'static, Answered> {
         let name = ask.given.text("table").unwrap_or_default();
         let unknown =
             |error: EngineError| Problem::new(StatusCode::NOT_FOUND, "unknown-table", error.to_string());
-        Ok(document(&schema::find(name).map_err(unknown)?))
+        Ok(document(&TableDocument::find(name).map_err(unknown)?))
     })
 }

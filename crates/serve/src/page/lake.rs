@@ -1,18 +1,22 @@
 //! What is stored, and what others are given of it: Iceberg tables, certificates, statements for engines.
 
+use std::time::Duration;
+
 use futures::TryFutureExt;
 use maud::{Markup, html};
+use mtdh_engine::Day;
 use mtdh_engine::certify::kept::{Content, KeptCertificate};
 use mtdh_engine::iceberg::state::TableState;
 use mtdh_engine::listing::table::{Cell, ListTable};
 use mtdh_engine::listing::wish::ListWish;
-use mtdh_engine::listing::{By, What};
+use mtdh_engine::listing::{By, Listed, What};
 use mtdh_engine::sql::ddl::{DdlOptions, Dialect};
 
 use super::Pages;
 use super::asked::{Asked, encoded};
 use super::coverage::usual;
 use super::form::{badge, grouped, plural, sentence, shown, size};
+use super::lines::Covered;
 use super::range::{Span, moment_text};
 use super::shell::{Page, Paged, choices, nothing, pages as parts_of, wide};
 use crate::api::handed::statements;
@@ -20,6 +24,9 @@ use crate::problem::Problem;
 
 /// Lines of the list on one page.
 const LINES: usize = 50;
+
+/// How long tables are compared with the lake.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Certificates that are shown.
 const CERTIFICATES: usize = 50;
@@ -63,28 +70,61 @@ pub async fn page(pages: &Pages, asked: &Asked) -> Paged {
         None => None,
     };
     let of_range = span.as_ref().map(|(span, _)| span);
-    let ((list, json), states, kept, engine) = futures::try_join!(
-        list(pages, asked, of_range),
-        context.iceberg_states().map_err(Problem::from),
+    let ((list, json), (states, is_compared), kept, engine) = futures::try_join!(
+        list(pages, asked, &days, of_range),
+        states(pages),
         context.certificates().map_err(Problem::from),
         engine(pages, asked),
     )?;
-    let body = html! { (list) (tables(&states)) (certificates(&kept)) (engine) };
+    let body = html! { (list) (tables(&states, is_compared)) (certificates(&kept)) (engine) };
     let mut page = Page::new("Lake", body);
     page.json = Some(json);
     (page.span, page.whole) = span.map(|(span, whole)| (Some(span), Some(whole))).unwrap_or_default();
     Ok(page)
 }
 
+/// The tables, and whether they were compared with the lake: of a very large one that takes longer than people wait.
+async fn states(pages: &Pages) -> Result<(Vec<TableState>, bool), Problem> {
+    let context = &pages.state.context;
+    match tokio::time::timeout(PATIENCE, context.iceberg_states()).await {
+        Ok(states) => Ok((states?, true)),
+        Err(_) => Ok((context.iceberg_published().await?, false)),
+    }
+}
+
+/// Partitions as the server has seen them, which reads nothing of days that are as they were.
+async fn partitions(pages: &Pages, all: &[Day], span: Option<&Span>) -> Result<Vec<Listed>, Problem> {
+    let Some(span) = span else { return Ok(Vec::new()) };
+    let covered = Covered::of(&pages.state, all, span.days).await?;
+    let there = covered.lines().filter(|(_, line)| line.status.is_answered());
+    let listed = there.map(|(day, line)| Listed {
+        day: Some(day),
+        key: line.key.parse().ok(),
+        kind: line.data_type.to_string(),
+        status: Some(Ok(line.status)),
+        rows: line.rows,
+        bytes: line.bytes,
+    });
+    Ok(listed.collect())
+}
+
 /// The list, and the address of the same as JSON.
-async fn list(pages: &Pages, asked: &Asked, span: Option<&Span>) -> Result<(Markup, String), Problem> {
+async fn list(
+    pages: &Pages,
+    asked: &Asked,
+    all: &[Day],
+    span: Option<&Span>,
+) -> Result<(Markup, String), Problem> {
     let what: What = asked.get("what").and_then(|text| text.parse().ok()).unwrap_or_default();
     let groups = GROUPS.iter().find(|(name, ..)| asked.get("by") == Some(name)).unwrap_or(&GROUPS[0]);
     // Reports are of days alone.
     let by = if what == What::Reports { &[By::Type][..] } else { groups.2 };
     let wish = ListWish { what, days: span.map(|span| span.days), everything: true, ..ListWish::default() };
-    let found = pages.state.context.list_wish(&wish).await?;
-    let table = ListTable::groups(what, by, &found.listed);
+    let listed = match what {
+        What::Partitions => partitions(pages, all, span).await?,
+        _ => pages.state.context.list_wish(&wish).await?.listed,
+    };
+    let table = ListTable::groups(what, by, &listed);
     let of = table.rows.len();
     let parts = of.div_ceil(LINES).max(1);
     let part = asked.page().min(parts);
@@ -94,12 +134,11 @@ async fn list(pages: &Pages, asked: &Asked, span: Option<&Span>) -> Result<(Mark
     let names = by.len();
     let is_number = |cell: &Cell| !matches!(cell, Cell::Text(_));
     let number = |name: &str| -> bool { !["day", "first_day", "last_day"].contains(&name) };
-    let bytes: u64 = found.listed.iter().filter_map(|one| one.bytes).sum();
-    let unreadable: Vec<&str> = found.unreadable().collect();
+    let bytes: u64 = listed.iter().filter_map(|one| one.bytes).sum();
     let markup = html! { section { h2 { "What is stored" }
         (choices(asked, "List", "what", what.name(), &WHAT))
         @if what != What::Reports { (choices(asked, "By", "by", groups.0, &GROUPS.map(|(name, label, _)| (name, label)))) }
-        @if found.listed.is_empty() {
+        @if listed.is_empty() {
             (nothing(&format!("The lake has no {} in this range.", what.name()), &html! {
                 @match what {
                     What::Candles => { pre { "mtdh candles --start-date 2024-03-01 --timeframes 1m" } },
@@ -108,7 +147,7 @@ async fn list(pages: &Pages, asked: &Asked, span: Option<&Span>) -> Result<(Mark
                 }
             }))
         } @else {
-            p.quiet { span data-number="objects" { (grouped(found.listed.len() as u64)) } " " (noun(what, found.listed.len()))
+            p.quiet { span data-number="objects" { (grouped(listed.len() as u64)) } " " (noun(what, listed.len()))
                 @if bytes > 0 { ", " span data-number="bytes" data-value=(bytes) { (size(bytes)) } } }
             (wide("What is stored", &html! { table {
                 thead { tr { @for (place, name) in &columns {
@@ -120,9 +159,6 @@ async fn list(pages: &Pages, asked: &Asked, span: Option<&Span>) -> Result<(Mark
                 } } } }
             } }))
             (parts_of(asked, part, parts))
-            @if let [first, ..] = unreadable[..] {
-                p.trouble { (badge("damaged")) " " (plural(unreadable.len() as u64, "object", "objects")) " cannot be trusted: " (shown(&super::scrub(first))) }
-            }
         }
     } };
     let (start, end) = span.map(|span| (span.days.first().to_string(), span.days.last().to_string())).unzip();
@@ -193,7 +229,7 @@ fn days(first: Option<&str>, last: Option<&str>) -> Markup {
     } }
 }
 
-fn tables(states: &[TableState]) -> Markup {
+fn tables(states: &[TableState], is_compared: bool) -> Markup {
     html! { section id="iceberg" { h2 { "Iceberg tables" }
         @if states.is_empty() {
             (nothing("No Iceberg table was published over this lake.", &html! {
@@ -201,6 +237,9 @@ fn tables(states: &[TableState]) -> Markup {
             }))
         } @else {
             @let stale = states.iter().filter(|state| state.is_stale).count();
+            @if !is_compared {
+                p { "They are not compared with the lake here, which takes longer than " (PATIENCE.as_secs()) " seconds: " a href="/v1/iceberg" { "compare them" } "." }
+            }
             @if stale > 0 {
                 p { (badge("warning")) " " (plural(stale as u64, "table does", "tables do")) " not know what the lake has now; " code { "mtdh publish iceberg" } " brings " @if stale == 1 { "it" } @else { "them" } " up to date." }
             }
@@ -209,7 +248,8 @@ fn tables(states: &[TableState]) -> Markup {
                 tbody { @for state in states { tr data-table=(state.table) {
                     th scope="row" { (state.table) @if state.covers == "selection" { span.quiet { ", a selection" } } }
                     td.text { @match &state.reason {
-                        None => { (badge("current")) },
+                        None if is_compared => { (badge("current")) },
+                        None => { "–" },
                         Some(reason) => { (badge("stale")) " " (sentence(&super::scrub(reason))) },
                     } }
                     td { (days(state.first_day.as_deref(), state.last_day.as_deref())) }
@@ -269,7 +309,12 @@ fn certificate(one: &KeptCertificate) -> Markup {
 
 /// The statements of an engine, to copy.
 async fn engine(pages: &Pages, asked: &Asked) -> Result<Markup, Problem> {
-    let dialect = asked.get("dialect").and_then(|text| text.parse().ok()).unwrap_or(Dialect::Duckdb);
+    let Some(dialect) = asked.get("dialect").and_then(|text| text.parse::<Dialect>().ok()) else {
+        return Ok(html! { section id="engines" { h2 { "Read it with another engine" }
+            p { "Choose one, and the statements that let it read the lake where it lies are here, to copy." }
+            (choices(asked, "Engine", "dialect", "", &ENGINES))
+        } });
+    };
     let name = ENGINES.iter().find(|(word, _)| *word == dialect.name()).map_or("", |(_, name)| *name);
     let made = statements(&pages.state.context, dialect, &[], DdlOptions::default()).await;
     Ok(html! { section id="engines" { h2 { "Read it with another engine" }
@@ -277,7 +322,7 @@ async fn engine(pages: &Pages, asked: &Asked) -> Result<Markup, Problem> {
         @match made {
             Ok(sql) => { div.get data-name=(format!("statements for {name}")) { pre tabindex="0" { (sql) } } },
             Err(problem) if problem.status.is_client_error() => {
-                p { (sentence(&problem.detail)) }
+                p { (name) " reads buckets, and the lake is a folder of the server." }
                 p { "Of a bucket that has a copy of it, this prints them:" }
                 div.get data-name=(format!("statements for {name}")) { pre { "mtdh ddl --lake gs://BUCKET --dialect " (dialect.name()) } }
             },
