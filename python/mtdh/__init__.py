@@ -31,6 +31,7 @@ from mtdh._errors import (
     UnknownInstrument,
     VendorAway,
 )
+from mtdh._find import Paths, schema
 from mtdh._lake import Coverage, Lake
 from mtdh._live import Live, LiveAway, live
 from mtdh._report import (
@@ -41,6 +42,7 @@ from mtdh._report import (
     Download,
     Export,
     IcebergTables,
+    Plan,
     Removal,
     Report,
     Sync,
@@ -74,6 +76,8 @@ __all__ = [
     "MissingDataWarning",
     "NewerLake",
     "NotFound",
+    "Paths",
+    "Plan",
     "QuotaUsedUp",
     "Refused",
     "Removal",
@@ -89,6 +93,7 @@ __all__ = [
     "convert",
     "demo",
     "live",
+    "schema",
     "verify",
 ]
 

@@ -107,6 +107,26 @@ class _Hands:
                 )
             )  # fmt: skip
 
+    def export_delta(
+        self,
+        out: str | os.PathLike[str],
+        start: Time | None = None,
+        end: Time | None = None,
+        *,
+        tables: Names = (),
+        everything: bool = False,
+        compact: bool = False,
+        verify: bool = False,
+        strict: bool = False,
+        progress: Progress = True,
+        **selection: Unpack[Selection],
+    ) -> Export:
+        """As `export_hive` with `delta`: a Delta table of each table of the lake, in a folder or bucket."""
+        return self.export_hive(
+            out, start, end, tables=tables, everything=everything, compact=compact, delta=True, verify=verify, strict=strict,
+            progress=progress, **selection,
+        )  # fmt: skip
+
     def ddl(
         self,
         dialect: str,
@@ -115,13 +135,15 @@ class _Hands:
         schema: str = "mtdh",
         connection: str | None = None,
         hive: str | None = None,
+        place: str | None = None,
     ) -> str:
         """Statements that let another engine read the lake where it lies.
 
         `dialect` is `athena`, `trino`, `bigquery`, `spark`, `clickhouse` or `duckdb`. Without `tables`: all that the lake has
-        objects of. `connection` and `hive`, the address of an export in Hive's layout, are for BigQuery.
+        objects of. `connection` and `hive`, the address of an export in Hive's layout, are for BigQuery. `place` is where that engine
+        finds the lake, a folder or a bucket's address, if that is elsewhere.
 
         >>> "read_parquet" in lake.ddl("duckdb", "trades")
         True
         """
-        return self._native.ddl(dialect, names_of(tables), schema, connection, hive)
+        return self._native.ddl(dialect, names_of(tables), schema, connection, hive, place)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, overload
 
 from mtdh import _mtdh, _times
 from mtdh._errors import BadRequest, Error, MissingData, MissingDataWarning, NotFound
+from mtdh._find import _Finds
 from mtdh._hands import _Hands
 from mtdh._optional import need
 from mtdh._progress import Progress, Shown
-from mtdh._report import Candles, Check, Download, Report, Validation
+from mtdh._report import Candles, Check, Download, Plan, Report, Validation
 from mtdh._rows import Rows
 from mtdh._selection import DATA_TYPES, Names, Options, Selection, names_of, of_venues, selection_of, tables_in
 from mtdh._table import Table
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Lake(_Wants, _Hands):
+class Lake(_Finds, _Wants, _Hands):
     """A lake of tick data.
 
     `url` is a folder, `gs://BUCKET[/PREFIX]` or `s3://BUCKET[/PREFIX]`; without it the lake is that of the program: from
@@ -87,30 +88,6 @@ class Lake(_Wants, _Hands):
         ['2024-02-29', '2024-03-01']
         """
         return self._native.days()
-
-    def venues(self, *, in_lake: bool = True) -> Table:
-        """The venues of which the lake has something, a row each; `in_lake=False`: every venue that mtdh knows too.
-
-        Columns: `venue`, `exchange` (the vendor's id), `is_known`, `instruments` and `offered` (their number and data types in the
-        newest instrument table; null: it has none), `days`, `first_day`, `last_day`, `data_types` (separated by spaces), `objects`
-        and `bytes` of what the lake has. The vendor is not asked.
-
-        >>> lake.venues().polars()["venue"].to_list()[:2]
-        ['BINANCE', 'DERIBIT']
-        """
-        return Table(_mtdh.venues(self._native, in_lake))
-
-    def runs(self) -> Table:
-        """The runs that were done on the lake, a row each, the newest first.
-
-        Columns: `run`, `kind` (`download`, `candles`, `sync`, `plan`), `state`, `verdict` (null: it has not ended), `started_at`,
-        `updated_at`, `seconds`, `files`, `files_done`, `files_failed`, `rows`, `bytes`, and `what` it was about (null: it does not
-        say).
-
-        >>> lake.runs().columns[:4]
-        ['run', 'kind', 'state', 'verdict']
-        """
-        return Table(_mtdh.runs(self._native))
 
     @overload
     def get(
@@ -368,6 +345,28 @@ class Lake(_Wants, _Hands):
         """
         return Report(_mtdh.write_instruments(self._native, selection_of(start, end, **selection), accept_removed))
 
+    def plan(
+        self,
+        start: Time,
+        end: Time | None = None,
+        *,
+        force: bool = False,
+        accept_removed: bool = False,
+        allow_not_exported: bool = False,
+        **selection: Unpack[Selection],
+    ) -> Plan:
+        """What `download` would fetch, and how much that is. Missing instrument tables are made, nothing else is written.
+
+        >>> plan = lake.plan("2024-03-01", instruments="DERIBIT:PERP:BTC-USD", data_types="trades")
+        >>> plan.files, plan.size["bytes"]
+        (0, 0)
+        """
+        return Plan(
+            _mtdh.plan(
+                self._native, selection_of(start, end, **selection), force, accept_removed, allow_not_exported
+            )
+        )  # fmt: skip
+
     def download(
         self,
         start: Time,
@@ -440,6 +439,8 @@ class Lake(_Wants, _Hands):
         settings: Iterable[str] = (),
         fail_on: str = "error",
         timeframe: str | None = None,
+        min_grade: str | None = None,
+        reports: Iterable[str | os.PathLike[str]] = (),
         **selection: Unpack[Selection],
     ) -> Check:
         """Checks the quality of what the lake has: the groups of checks of `mtdh check`, or all but cross-source.
@@ -450,13 +451,17 @@ class Lake(_Wants, _Hands):
         `settings` are parameters of checks as `NAME=VALUE`; `fail_on` (`error` or `warning`) says which findings make the report
         false; `timeframe` is that of candles for `cross-source`.
 
+        As a gate, for a job that must not use bad data: `min_grade` (`good`, `degraded` or `bad`) is the worst grade that passes, and
+        needs all groups; missing data never passes. `reports` are files that are written, in the form of their ending: `.json`,
+        `.csv`, `.xml` (JUnit), `.md` or `.html`.
+
         >>> lake.check("2024-03-01", groups="timestamp", instruments="DERIBIT:PERP:BTC-USD").outcome
         'clean'
         """
         return Check(
             _mtdh.check(
                 self._native, selection_of(start, end, **selection), names_of(groups), list(settings), fail_on,
-                timeframe, None,
+                timeframe, min_grade, [os.fspath(file) for file in reports], None,
             )
         )  # fmt: skip
 

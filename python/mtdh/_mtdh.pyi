@@ -17,6 +17,7 @@ __all__ = [
     "time_range",
     "days",
     "download",
+    "plan",
     "validate",
     "certify",
     "verify",
@@ -24,14 +25,22 @@ __all__ = [
     "want",
     "unwant",
     "sync",
+    "plan_sync",
     "rm",
     "publish_iceberg",
+    "publish_bigquery",
+    "paths",
+    "views",
     "export_hive",
     "check",
     "make_candles",
     "write_instruments",
     "convert",
     "findings",
+    "ls",
+    "schema",
+    "iceberg_tables",
+    "certificates",
     "venues",
     "runs",
     "venue",
@@ -46,6 +55,8 @@ validation: Any
 
 _Time: TypeAlias = str | int
 _Column: TypeAlias = Buffer | tuple[Buffer, list[str]] | list[str | None] | list[bool | None] | list[list[str] | None]
+_Lacking: TypeAlias = tuple[str, str, str | None]
+_Object: TypeAlias = tuple[str, str, str | None, str, int, str]
 _OnProgress: TypeAlias = Callable[[dict[str, int]], None]
 
 @final
@@ -82,7 +93,8 @@ class Lake:
     def coverage(self, selection: dict[str, Any]) -> Batches: ...
     def why(self, key: str, day: _Time, data_type: str | None) -> str: ...
     def ddl(
-        self, dialect: str, tables: list[str], schema: str, connection: str | None = None, hive: str | None = None
+        self, dialect: str, tables: list[str], schema: str, connection: str | None = None, hive: str | None = None,
+        place: str | None = None,
     ) -> str: ...
 
 @final
@@ -156,6 +168,9 @@ def download(
     checks: list[str],
     on_progress: _OnProgress | None,
 ) -> str: ...
+def plan(
+    lake: Lake, selection: dict[str, Any], force: bool, accept_removed: bool, allow_not_exported: bool
+) -> str: ...
 def validate(
     lake: Lake,
     selection: dict[str, Any],
@@ -172,6 +187,8 @@ def check(
     settings: list[str],
     fail_on: str,
     timeframe: str | None,
+    min_grade: str | None,
+    reports: list[str],
     on_progress: _OnProgress | None,
 ) -> str: ...
 def certify(lake: Lake, selection: dict[str, Any], out: str | PathLike[str], read_bytes: bool) -> str: ...
@@ -196,6 +213,7 @@ def sync(
     max_workers: int | None,
     on_progress: _OnProgress | None,
 ) -> str: ...
+def plan_sync(lake: Lake) -> str: ...
 def rm(
     lake: Lake,
     selection: dict[str, Any] | None,
@@ -213,6 +231,9 @@ def publish_iceberg(
     verify: bool,
     on_progress: _OnProgress | None,
 ) -> str: ...
+def publish_bigquery(lake: Lake, of: dict[str, Any], dataset: str) -> tuple[str, list[_Lacking], list[str]]: ...
+def paths(lake: Lake, of: dict[str, Any]) -> tuple[list[_Object], list[_Lacking], list[str]]: ...
+def views(lake: Lake, of: dict[str, Any]) -> tuple[str, list[_Lacking], list[str]]: ...
 def export_hive(
     lake: Lake,
     out: str,
@@ -245,6 +266,18 @@ def convert(
     force: bool,
 ) -> str: ...
 
+def ls(
+    lake: Lake,
+    what: str,
+    selection: dict[str, Any],
+    has_start: bool,
+    origin: str,
+    everything: bool,
+    shown: dict[str, Any],
+) -> tuple[Batches, list[str]]: ...
+def schema(table: str | None = None) -> Batches: ...
+def iceberg_tables(lake: Lake) -> Batches: ...
+def certificates(lake: Lake) -> Batches: ...
 def venues(lake: Lake, in_lake: bool) -> Batches: ...
 def runs(lake: Lake) -> Batches: ...
 def venue(text: str) -> str: ...

@@ -40,6 +40,31 @@ class Report:
         return ""
 
 
+class Plan(Report):
+    """What a download would fetch. False where what is expected is not known, needs a decision, or is not exported yet."""
+
+    @property
+    def files(self) -> int:
+        """The vendor's files that lack, a request each."""
+        return int(self.document["plan"]["files"])
+
+    @property
+    def partitions(self) -> int:
+        """The partitions that these files have."""
+        return int(self.document["plan"]["partitions"])
+
+    @property
+    def size(self) -> dict[str, int | None]:
+        """How much it is: compressed `bytes`, estimated; `requests`; `by_statistics`, `by_lake` and `by_estimate`, how many files were
+        estimated by the vendor's counts, by such files of the lake and by a usual file; `days_of_quota` and `minutes_of_quota`, how
+        long the limits in the settings make it take (None: no limit is set).
+        """
+        return dict(self.document["size"])
+
+    def _words(self) -> str:
+        return f", {self.files:,} files, {self.partitions:,} partitions, about {self.size['bytes']:,} bytes"
+
+
 class Download(Report):
     """The report of a download."""
 
@@ -139,9 +164,10 @@ class Sync(Report):
         return list(self.document["report"]["sets"])
 
     @property
-    def run_id(self) -> str:
-        """The run's name in the lake, below `runs/`."""
-        return str(self.document["report"]["run_id"])
+    def run_id(self) -> str | None:
+        """The run's name in the lake, below `runs/`. None: it was only planned."""
+        name = self.document["report"]["run_id"]
+        return None if name is None else str(name)
 
     def _words(self) -> str:
         return "".join(f", {of['name']}: {of['verdict'].replace('_', ' ')}" for of in self.sets)
@@ -247,6 +273,16 @@ class Check(Report):
     def looked_at(self) -> dict[str, int]:
         """How often each check looked at something; 0: it had nothing to look at."""
         return {check["name"]: check["looked_at"] for check in self.document["report"]["checks"]}
+
+    @property
+    def github(self) -> str:
+        """The report as annotations of GitHub Actions, a line each: print it in a job."""
+        return str(self.document["github"])
+
+    @property
+    def junit(self) -> str:
+        """The report as JUnit XML."""
+        return str(self.document["junit"])
 
     def _words(self) -> str:
         return f", {len(self.findings):,} findings"

@@ -75,6 +75,7 @@ class _Wants:
     def sync(
         self,
         *,
+        dry_run: bool = False,
         wait: bool = False,
         yes: bool = False,
         break_certificates: bool = False,
@@ -85,8 +86,10 @@ class _Wants:
 
         Another sync of the lake raises `Error`, or is waited for with `wait`. `yes` removes all that sets no longer keep, not
         only a twentieth of a set; `break_certificates` also what a certificate of the lake names. Ctrl-C ends it in good order;
-        the next one does the rest.
+        the next one does the rest. With `dry_run` nothing is fetched: each of `sets` has the `plan` and its `size`.
         """
+        if dry_run:
+            return Sync(_mtdh.plan_sync(self._native))
         with Shown(progress, "sync", "file") as shown:
             return Sync(
                 _mtdh.sync(self._native, wait, yes, break_certificates, max_workers, shown.callback)

@@ -4,6 +4,7 @@
 //! [`mtdh_core::certificate`].
 
 pub mod compare;
+pub mod kept;
 pub mod named;
 
 use std::fs::File;

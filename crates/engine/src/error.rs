@@ -111,21 +111,34 @@ pub enum EngineError {
         columns: Vec<String>,
     },
     /// The lake has no table of that name.
-    #[error("the lake has no table `{name}`; it has {tables}")]
+    #[error("the lake has no table `{name}`{}; it has {tables}", perhaps(name, tables.split(", ").map(first_word)))]
     NoTable {
         /// The name.
         name: String,
         /// The names that there are.
         tables: String,
     },
+    /// A word that is none of a few.
+    #[error("there is no {noun} `{name}`{}; there are: {known}", perhaps(name, known.split(", ")))]
+    NoWord {
+        /// What it should name.
+        noun: &'static str,
+        /// The word.
+        name: String,
+        /// The words that there are.
+        known: String,
+    },
     /// There are no statements in the words of an engine.
-    #[error("there is no dialect `{name}`; there are {dialects}")]
+    #[error("there is no dialect `{name}`{}; there are {dialects}", perhaps(name, dialects.split(", ")))]
     NoDialect {
         /// The name.
         name: String,
         /// The names that there are.
         dialects: String,
     },
+    /// Tables and reports are listed by instruments, of which they are not.
+    #[error("tables and reports are of days, not of instruments")]
+    ReportsOfInstruments,
     /// A name that statements would need quotes for.
     #[error("`{name}` is no plain name for tables: letters, digits, `_`, `-` and dots")]
     BadSqlName {
@@ -235,6 +248,9 @@ pub enum EngineError {
     /// The certificate would be refused by everybody who reads it.
     #[error("a certificate cannot be about this selection")]
     NotCertifiable(#[source] CertificateError),
+    /// A document that is sent to be compared is no certificate.
+    #[error("the document is no certificate that can be used")]
+    NotCertificate(#[source] CertificateError),
     /// A certificate cannot name so many partitions.
     #[error("a certificate names at most {most} partitions: make one for each month, or for fewer venues")]
     TooManyPartitions {
@@ -409,7 +425,9 @@ impl EngineError {
             | EngineError::ColumnTwice { .. }
             | EngineError::TooManyCandles { .. }
             | EngineError::NoTable { .. }
+            | EngineError::NoWord { .. }
             | EngineError::NoDialect { .. }
+            | EngineError::ReportsOfInstruments
             | EngineError::BadSqlName { .. }
             | EngineError::NeedsBucket { .. }
             | EngineError::BadAddress { .. }
@@ -426,6 +444,7 @@ impl EngineError {
             | EngineError::UnreadCertificate { .. }
             | EngineError::NoDigest { .. }
             | EngineError::NotCertifiable(_)
+            | EngineError::NotCertificate(_)
             | EngineError::TooManyPartitions { .. }
             | EngineError::Reference { .. } => ErrorKind::Invalid,
             EngineError::SyncRuns { .. } | EngineError::SyncTaken | EngineError::PublishedByOthers { .. } => {
@@ -469,4 +488,9 @@ impl From<LakeError> for EngineError {
             other => EngineError::Lake(other),
         }
     }
+}
+
+/// A name without what is said of it.
+fn first_word(text: &str) -> &str {
+    text.split(' ').next().unwrap_or(text)
 }

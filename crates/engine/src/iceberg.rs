@@ -4,6 +4,8 @@
 //! Which objects a table has is decided here: those with rows, of days and instruments that were selected once. A table that was
 //! published without a selection takes whatever the lake has.
 
+pub mod state;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt};
@@ -192,6 +194,17 @@ struct DayResult {
     is_written: bool,
 }
 
+/// What a day of a table lacks of the lake.
+#[derive(Default)]
+struct Compared {
+    /// The manifest that is right as it is; `None`: it must be written.
+    kept: Option<Manifest>,
+    files: Vec<(FileFacts, Option<(i64, i64)>)>,
+    added: u64,
+    replaced: u64,
+    removed: u64,
+}
+
 struct OfTable<'a> {
     lake: &'a Lake,
     request: &'a IcebergRequest,
@@ -346,7 +359,28 @@ impl OfTable<'_> {
         reach: Reach<'_>,
         report: &mut IcebergReport,
     ) -> Result<DayResult, EngineError> {
-        let OfTable { lake, request, table } = *self;
+        let OfTable { lake, table, .. } = *self;
+        let Compared { kept, files, added, replaced, removed } = self.compare(day, reach, report).await?;
+        if kept.is_some() {
+            return Ok(DayResult { manifest: kept, ..DayResult::default() });
+        }
+        let is_written = !files.is_empty() || reach.old.is_some();
+        let manifest = match files.is_empty() {
+            true => None,
+            false => Some(lake.iceberg_add_day(draft, day, files).await?),
+        };
+        tracing::debug!(%table, %day, added, replaced, removed, "a day");
+        Ok(DayResult { manifest, added, replaced, removed, is_written })
+    }
+
+    /// A day of the table beside what the lake has of it. Writes nothing.
+    async fn compare(
+        &self,
+        day: Day,
+        reach: Reach<'_>,
+        report: &mut IcebergReport,
+    ) -> Result<Compared, EngineError> {
+        let request = self.request;
         let mut candidates = self.candidates(day, report).await?;
         let takes_all = request.selection.is_none()
             && (request.tables != IcebergTables::Published || reach.covers == Covers::Lake);
@@ -369,41 +403,32 @@ impl OfTable<'_> {
         if let Some(manifest) = reach.old.filter(|_| reach.is_current)
             && manifest.mark == mark_of(marks)
         {
-            return Ok(DayResult { manifest: Some(manifest.clone()), ..DayResult::default() });
+            return Ok(Compared { kept: Some(manifest.clone()), ..Compared::default() });
         }
         let mut old = match old {
             Some(old) => old,
             None => self.objects(reach.old).await?,
         };
-        let mut result = DayResult::default();
-        let mut files: Vec<(FileFacts, Option<(i64, i64)>)> = Vec::new();
+        let mut compared = Compared::default();
         for facts in self.facts(day, candidates, report).await? {
             let before = old.remove(facts.entry.path.as_ref());
             let added = match before {
                 Some(before) if before.holds_the_same(&facts) => Some((before.snapshot, before.sequence)),
                 Some(_) => {
-                    result.replaced += 1;
+                    compared.replaced += 1;
                     None
                 }
                 None => {
-                    result.added += u64::from(facts.rows > 0);
+                    compared.added += u64::from(facts.rows > 0);
                     None
                 }
             };
-            files.push((facts, added.filter(|_| reach.is_current)));
+            compared.files.push((facts, added.filter(|_| reach.is_current)));
         }
-        result.removed = old.values().filter(|gone| gone.rows > 0).count() as u64;
-        let is_same = result.added + result.replaced + result.removed == 0;
-        if let Some(manifest) = reach.old.filter(|_| is_same && reach.is_current) {
-            result.manifest = Some(manifest.clone());
-            return Ok(result);
-        }
-        result.is_written = !files.is_empty() || reach.old.is_some();
-        if !files.is_empty() {
-            result.manifest = Some(lake.iceberg_add_day(draft, day, files).await?);
-        }
-        tracing::debug!(%table, %day, added = result.added, replaced = result.replaced, removed = result.removed, "a day");
-        Ok(result)
+        compared.removed = old.values().filter(|gone| gone.rows > 0).count() as u64;
+        let is_same = compared.added + compared.replaced + compared.removed == 0;
+        compared.kept = reach.old.filter(|_| is_same && reach.is_current).cloned();
+        Ok(compared)
     }
 
     async fn objects(&self, manifest: Option<&Manifest>) -> Result<BTreeMap<String, Published>, EngineError> {

@@ -28,11 +28,8 @@ pub mod rekey;
 pub mod removal;
 pub mod report;
 pub mod runs;
+pub mod schema;
 pub mod selection;
-/// The tables of a lake, each column described.
-pub mod schema {
-    pub use mtdh_lake::tables::{ColumnDescription, Format, TableDescription, all};
-}
 pub mod slice;
 pub mod sql;
 pub mod sync;

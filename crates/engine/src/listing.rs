@@ -1,6 +1,10 @@
 //! What a lake has, as objects and as groups of them. Nothing is judged here: what lacks is told by a validation.
 
+pub mod table;
+pub mod wish;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 use mtdh_core::Day;
 use mtdh_core::key::InstrumentKey;
@@ -23,6 +27,29 @@ pub enum What {
     Instruments,
     /// Tables and reports of days, and certificates.
     Reports,
+}
+
+impl What {
+    /// All.
+    pub const ALL: [What; 4] = [What::Partitions, What::Candles, What::Instruments, What::Reports];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            What::Partitions => "partitions",
+            What::Candles => "candles",
+            What::Instruments => "instruments",
+            What::Reports => "reports",
+        }
+    }
+
+    /// What lines are grouped by where nothing is said.
+    pub fn usual(self) -> &'static [By] {
+        match self {
+            What::Reports => &[By::Type],
+            _ => &[By::Day, By::Venue, By::Type],
+        }
+    }
 }
 
 /// What lines are grouped by.
@@ -57,6 +84,37 @@ impl By {
             By::Key => "key",
         }
     }
+}
+
+impl FromStr for What {
+    type Err = EngineError;
+
+    fn from_str(text: &str) -> Result<What, EngineError> {
+        word(text, "list", What::ALL.map(|what| (what.name(), what)))
+    }
+}
+
+impl FromStr for By {
+    type Err = EngineError;
+
+    fn from_str(text: &str) -> Result<By, EngineError> {
+        word(text, "grouping", By::ALL.map(|by| (by.name(), by)))
+    }
+}
+
+/// One of a few words, in any case.
+fn word<T: Copy, const N: usize>(
+    text: &str,
+    noun: &'static str,
+    there: [(&str, T); N],
+) -> Result<T, EngineError> {
+    let found = there.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    let known = || there.map(|(name, _)| name).join(", ");
+    found.map(|(_, found)| *found).ok_or_else(|| EngineError::NoWord {
+        noun,
+        name: text.to_owned(),
+        known: known(),
+    })
 }
 
 /// Something that a lake has.

@@ -63,6 +63,17 @@ impl Filter {
         })
     }
 
+    /// Whether nothing is set.
+    pub fn is_empty(&self) -> bool {
+        let Filter { venues, instrument_types, data_types, instruments, universe, max_instruments } = self;
+        let is_unlimited = universe.is_none() && max_instruments.is_none();
+        is_unlimited
+            && venues.is_empty()
+            && instrument_types.is_empty()
+            && data_types.is_empty()
+            && instruments.is_empty()
+    }
+
     /// Keys and patterns of what it means, without its list: its instruments; else all of its venues and types.
     pub(crate) fn asked(&self) -> Vec<String> {
         if !self.instruments.is_empty() {

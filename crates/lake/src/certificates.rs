@@ -2,6 +2,7 @@
 //!
 //! A copy from elsewhere may lie there, or anything else: what is read is untrusted.
 
+use bytes::Bytes;
 use mtdh_core::certificate::{Certificate, CertificateError, Hash, MOST_BYTES};
 use mtdh_core::partition::{Origin, Partition};
 
@@ -48,10 +49,30 @@ impl Lake {
         &self,
         entry: &Entry,
     ) -> Result<Option<Result<Certificate, CertificateError>>, LakeError> {
+        let bytes = match self.certificate_bytes(entry).await? {
+            None => return Ok(None),
+            Some(Err(error)) => return Ok(Some(Err(error))),
+            Some(Ok(bytes)) => bytes,
+        };
+        Ok(Some(Certificate::parse(&bytes, path_of).map(|(certificate, _)| certificate)))
+    }
+
+    /// The document of a certificate that the lake keeps, unread; `None`: it is gone.
+    ///
+    /// # Errors
+    /// When the store fails. A document that is too long to be one is no error of the lake.
+    pub async fn certificate_bytes(
+        &self,
+        entry: &Entry,
+    ) -> Result<Option<Result<Bytes, CertificateError>>, LakeError> {
         if entry.bytes > MOST_BYTES as u64 {
             return Ok(Some(Err(CertificateError::TooLong)));
         }
-        let Some(bytes) = self.read(&entry.path).await? else { return Ok(None) };
-        Ok(Some(Certificate::parse(&bytes, path_of).map(|(certificate, _)| certificate)))
+        Ok(self.read(&entry.path).await?.map(Ok))
+    }
+
+    /// The root in the name of a certificate that the lake keeps; `None`: the object is none.
+    pub fn certificate_root(&self, entry: &Entry) -> Option<Hash> {
+        self.layout().parse_certificate(&entry.path)
     }
 }

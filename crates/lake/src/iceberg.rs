@@ -97,6 +97,11 @@ impl Lake {
         Ok(format!("{}/{}", self.location()?, self.layout().iceberg_version(&table.to_string(), version)))
     }
 
+    /// Where the metadata of a version of a table lies, inside the lake.
+    pub fn iceberg_metadata_path(&self, table: IcebergTable, version: u64) -> String {
+        self.layout().iceberg_version(&table.to_string(), version).to_string()
+    }
+
     /// Whether metadata that names this place lies there.
     pub fn iceberg_is_place(&self, table: IcebergTable, place: &str) -> bool {
         self.iceberg_location(table).is_ok_and(|own| own == place)

@@ -263,7 +263,8 @@ impl Lake {
     }
 
     /// Statements that let another engine read the lake where it lies.
-    #[pyo3(signature = (dialect, tables, schema, connection=None, hive=None))]
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
+    #[pyo3(signature = (dialect, tables, schema, connection=None, hive=None, place=None))]
     fn ddl(
         &self,
         py: Python<'_>,
@@ -272,11 +273,12 @@ impl Lake {
         schema: String,
         connection: Option<String>,
         hive: Option<String>,
+        place: Option<String>,
     ) -> PyResult<String> {
         let dialect: Dialect = dialect.parse().map_err(|error: EngineError| raised(py, error))?;
         let name = |text: &String| text.parse::<TableName>().map_err(|error| raised(py, error));
         let tables: Vec<TableName> = tables.iter().map(name).collect::<PyResult<_>>()?;
-        let options = DdlOptions { schema: Some(schema), connection, hive };
+        let options = DdlOptions { schema: Some(schema), connection, hive, place };
         let context = self.shared.context()?;
         let sql = wait_briefly(py, context.ddl(dialect, &tables, &options))?;
         sql.map_err(|error| raised(py, error))

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mtdh_core::candle::Timeframe;
+use mtdh_core::check::grade::Grade;
 use mtdh_core::check::{Group, Settings, Severity};
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::{DataType, Day};
@@ -15,8 +16,10 @@ use mtdh_engine::check::reference::{Reference, Source};
 use mtdh_engine::download::plan::{Plan, Refetch};
 use mtdh_engine::export::OutputForm;
 use mtdh_engine::files::convert::{Output, convert_file};
+use mtdh_engine::files::unfinished::write_whole;
 use mtdh_engine::instruments::Removed;
 use mtdh_engine::judgement::{Judgement, Waits};
+use mtdh_engine::report::formats::Form;
 use mtdh_engine::report::{Document, FindingLine, Head, findings_table};
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::validate::Depth;
@@ -124,6 +127,32 @@ pub fn download(
     document(outcome, json!({ "plan": planned, "summary": summary }))
 }
 
+/// Makes the missing instrument tables, and plans a download without doing it.
+#[pyfunction]
+pub fn plan(
+    py: Python<'_>,
+    lake: PyRef<'_, Lake>,
+    selection: SelectionArgs,
+    force: bool,
+    accept_removed: bool,
+    allow_not_exported: bool,
+) -> PyResult<String> {
+    let selection = selection.of_vendor(py)?;
+    let (context, run) = (lake.shared.context()?, Run::new(None));
+    let refetch = if force { Refetch::All } else { Refetch::Missing };
+    let options = PlanOptions { refetch, removed: removed(accept_removed), ..PlanOptions::default() };
+    let days: Vec<Day> = selection.days.days().collect();
+    let (Planned { plan, tables_made }, size) = run.wait_for(py, async {
+        context.check_usable().await?;
+        context.check_venues(&selection.venues, &days).await?;
+        let planned = context.plan(&selection, options).await?;
+        let size = context.plan_size(&planned.plan).await?;
+        Ok((planned, size))
+    })?;
+    let outcome = Judgement::of_plan(&plan, &lake.waits(allow_not_exported)).name();
+    document(outcome, json!({ "plan": plan_document(&plan, &tables_made), "size": size }))
+}
+
 /// Validates: what is expected beside what the lake has. Writes the days' reports.
 #[expect(clippy::too_many_arguments, reason = "Python names them")]
 #[pyfunction]
@@ -177,9 +206,21 @@ pub fn check(
     settings: Vec<String>,
     fail_on: &str,
     timeframe: Option<&str>,
+    min_grade: Option<&str>,
+    reports: Vec<PathBuf>,
     on_progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let plan = check_plan(py, &groups, &settings)?;
+    let least = min_grade.map(|text| least_grade(py, text)).transpose()?;
+    if least.is_some() && !plan.gives_grades() {
+        return Err(wrong(py, "min_grade needs the grades that all groups of checks give: groups=\"all\""));
+    }
+    let form = |file: &PathBuf| {
+        let none =
+            || format!("{}: the ending says the form: .json, .csv, .xml, .md or .html", file.display());
+        Form::of_file(file).ok_or_else(|| wrong(py, none()))
+    };
+    let forms = reports.iter().map(form).collect::<PyResult<Vec<Form>>>()?;
     let fail_on = match fail_on {
         "error" => Severity::Error,
         "warning" => Severity::Warning,
@@ -207,9 +248,16 @@ pub fn check(
         command: None,
         filter: None,
     };
-    let report = Document::new(&head, &checked.plan, &checked.report);
+    let mut report = Document::new(&head, &checked.plan, &checked.report);
+    if let Some(least) = least {
+        report.hold_to(&checked.report, least);
+    }
+    for (file, form) in reports.iter().zip(forms) {
+        write_whole(file, form.of(&report).as_bytes())?;
+    }
     let outcome = if report.is_clean { "clean" } else { "not_clean" };
-    document(outcome, json!({ "report": report }))
+    let (github, junit) = (Form::Github.of(&report), Form::Junit.of(&report));
+    document(outcome, json!({ "report": report, "github": github, "junit": junit }))
 }
 
 /// Builds candles of the lake's trades.
@@ -337,6 +385,13 @@ fn removed(accept: bool) -> Removed {
     if accept { Removed::Accept } else { Removed::default() }
 }
 
+/// The worst grade that passes a gate.
+fn least_grade(py: Python<'_>, text: &str) -> PyResult<Grade> {
+    let passing = [Grade::Good, Grade::Degraded, Grade::Bad];
+    let found = passing.into_iter().find(|grade| grade.name().eq_ignore_ascii_case(text));
+    found.ok_or_else(|| wrong(py, format!("min_grade is `{text}`; it is good, degraded or bad")))
+}
+
 fn check_plan(py: Python<'_>, groups: &[String], set: &[String]) -> PyResult<CheckPlan> {
     let mut settings = Settings::default();
     for text in set {
@@ -352,7 +407,7 @@ fn check_plan(py: Python<'_>, groups: &[String], set: &[String]) -> PyResult<Che
     Ok(CheckPlan::new(all, settings))
 }
 
-fn plan_document(plan: &Plan, tables_made: &[Day]) -> Value {
+pub fn plan_document(plan: &Plan, tables_made: &[Day]) -> Value {
     let days = |days: &[Day]| days.iter().map(ToString::to_string).collect::<Vec<_>>();
     let venues = |venues: &[(Day, String)]| {
         venues.iter().map(|(day, venue)| format!("{day} {venue}")).collect::<Vec<_>>()

@@ -6,16 +6,17 @@ use mtdh_core::check::{Group, Settings};
 use mtdh_core::key::InstrumentType;
 use mtdh_core::want::{Until, WantedSet};
 use mtdh_core::{Day, DayRange};
-use mtdh_engine::EngineError;
+use mtdh_engine::download::size::PlanSize;
 use mtdh_engine::removal::{Removal, RemovalRequest};
 use mtdh_engine::sync::{Patience, Retention, SyncOptions};
-use mtdh_engine::want::{Narrowing, document as wanted_document};
+use mtdh_engine::want::{Chosen, Narrowing, document as wanted_document};
+use mtdh_engine::{EngineError, PlanOptions, Planned};
 use pyo3::prelude::*;
 use serde_json::json;
 
 use crate::error::{raise, raised};
 use crate::lake::{Lake, SelectionArgs, wrong};
-use crate::runs::{Run, document};
+use crate::runs::{Run, document, plan_document};
 use crate::runtime::wait_briefly;
 
 /// How long another sync may be silent before it counts as dead.
@@ -120,6 +121,40 @@ pub fn sync(
         context.sync(&sets, options).await
     })?;
     document(report.judgement().name(), json!({ "report": report }))
+}
+
+/// Shows what a sync would fetch. Nothing is fetched; missing instrument tables are made.
+#[pyfunction]
+pub fn plan_sync(py: Python<'_>, lake: PyRef<'_, Lake>) -> PyResult<String> {
+    let (context, run) = (lake.shared.context()?, Run::new(None));
+    let planned = run.wait_for(py, async {
+        context.check_readable().await?;
+        let Some(sets) = context.chosen(&Narrowing::default()).await? else {
+            return Err(EngineError::NothingWanted);
+        };
+        let mut planned = Vec::new();
+        for chosen in sets {
+            let made = context.plan(&chosen.selection, PlanOptions::default()).await?;
+            let size = context.plan_size(&made.plan).await?;
+            planned.push((chosen, made, size));
+        }
+        Ok(planned)
+    })?;
+    // Days that are not exported yet are no failure of a plan.
+    let outcome = match () {
+        () if planned.iter().any(|(_, made, _)| made.plan.needs_decision()) => "needs_decision",
+        () if planned.iter().any(|(_, made, _)| made.plan.is_lacking()) => "not_clean",
+        () => "clean",
+    };
+    let set = |(chosen, made, size): &(Chosen, Planned, PlanSize)| {
+        let days = chosen.selection.days;
+        json!({
+            "name": chosen.name, "verdict": "planned", "first_day": days.first().to_string(), "last_day": days.last().to_string(),
+            "plan": plan_document(&made.plan, &made.tables_made), "size": size,
+        })
+    };
+    let sets: Vec<_> = planned.iter().map(set).collect();
+    document(outcome, json!({ "report": { "run_id": null, "sets": sets } }))
 }
 
 /// Looks up what would go, and removes it with `yes`.

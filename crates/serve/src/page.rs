@@ -11,6 +11,7 @@ mod docs;
 mod form;
 mod instrument;
 mod instruments;
+mod lake;
 mod lines;
 mod live;
 mod quality;
@@ -87,6 +88,7 @@ pub fn routes(state: &Shared) -> Routes {
     }
     Routes::default()
         .route("/", plain!(coverage::page))
+        .route("/lake", plain!(lake::page))
         .route("/instruments", plain!(instruments::page))
         .route("/instruments/{key}", page!(overview, key))
         .route("/instruments/{key}/{part}", page!(instrument::page, key, part))

@@ -30,6 +30,7 @@ PAGES = {
     "evidence": f"/days/{DAY}/DERIBIT/trades/{KEY}", "evidence of nothing": f"/days/{DAY}/DERIBIT/trades/{LOST}",
     "instrument": OF_KEY, "candles": f"{OF_KEY}/candles", "rows": f"{OF_KEY}/rows", "book": f"{OF_KEY}/book",
     "ticker": f"{OF_KEY}/ticker", "chain": f"{OF_KEY}/chain", "get": f"{OF_KEY}/get?start={DAY}T12:00&end={DAY}T13:00",
+    "lake": "/lake", "lake by instrument": "/lake?by=key&what=candles&dialect=athena",
     "quality": "/quality", "checked now": f"/quality/now?day={DAY}&key={KEY}", "runs": "/runs", "run": f"/runs/{RUN}",
 }
 REFUSED = {
@@ -50,6 +51,8 @@ def lake(tmp_path_factory, vendor):
          "--data-types", "options_chain", "--max-instruments", "40", env=vendor)
     mtdh("candles", "--start-date", DAY, "--lake", lake, "--instruments", KEY, "--timeframes", "1m",
          "--data-types", "trades,book_snapshot_5,derivative_ticker", env=vendor)
+    mtdh("publish", "iceberg", "--lake", lake, env=vendor)
+    mtdh("certify", "--lake", lake, "--start-date", DAY, "--instruments", KEY, "--data-types", "trades", "--out", lake.parent / "one.json", env=vendor)
     partition(lake, "trades", LOST).unlink()
     mtdh("check", "all", *days, "--instruments", KEY, LOST, "--data-types", "trades", expect=(0, 1), env=vendor)
     first = next(path for path in sorted((lake / "runs").iterdir()) if list(path.glob("shard-*.json")))
@@ -79,6 +82,24 @@ def test_every_page(browser, address, axe, request, width, scheme):
         assert not found, (name, found)
         page.close()
     context.close()
+
+
+def test_the_lake_page_has_what_the_files_are(browser, address, lake):
+    page = opened(browser.new_context(), address, f"/lake?start={BEFORE}&end={DAY}&by=type&dialect=duckdb")
+    files = sorted(lake.glob("raw_tick_data/by_date/*/data_type-*/*.parquet"))
+    assert page.locator("[data-number=objects]").inner_text() == f"{len(files):,}"
+    assert int(page.locator("[data-number=bytes]").get_attribute("data-value")) == sum(file.stat().st_size for file in files)
+    states = {row.get_attribute("data-table"): row.locator("td").first.inner_text() for row in page.locator("#iceberg tbody tr").all()}
+    assert "gone since" in states["trades"] and states["quotes" if "quotes" in states else "book_snapshot_5"] == "●current"
+    document = json.loads((lake.parent / "one.json").read_text())
+    kept = page.locator("#certificates tbody a").get_attribute("href")
+    with urllib.request.urlopen(address + kept) as answer:
+        assert json.loads(answer.read()) == document
+    assert "read_parquet" in page.locator("#engines pre").inner_text()
+    # The list as JSON is what the page shows.
+    with urllib.request.urlopen(address + page.locator("footer a").first.get_attribute("href")) as answer:
+        lines = json.loads(answer.read())["lines"]
+    assert sum(line["bytes"] for line in lines) == sum(file.stat().st_size for file in files)
 
 
 def test_without_script_everything_but_pictures_is_there(browser, address):

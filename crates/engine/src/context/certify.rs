@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use mtdh_core::Day;
+use mtdh_core::certificate::{Certificate, Hash};
 use mtdh_core::partition::Origin;
 use mtdh_lake::read::DigestBy;
 
 use super::{Context, Work};
 use crate::certify::compare::{Verification, compare};
+use crate::certify::kept::{KeptCertificate, document_of, kept};
 use crate::certify::{Certified, certificate_of, parsed, read_certificate};
 use crate::check::lake::now_us;
 use crate::error::EngineError;
@@ -79,16 +81,56 @@ impl Context {
         })
     }
 
+    /// The certificates that the lake keeps, the newest first. They are untrusted: one that cannot be used is listed with the reason.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// for certificate in context.certificates().await? {
+    ///     println!("{}: {:?}", certificate.root, certificate.content().map(|content| &content.verdict));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn certificates(&self) -> Work<'_, Vec<KeptCertificate>> {
+        Box::pin(async {
+            self.lake.check_readable().await?;
+            kept(&self.lake).await
+        })
+    }
+
+    /// The document of a certificate that the lake keeps, by its root or digest or their first eight signs and more; `None`: there is
+    /// none, or several.
+    pub fn certificate<'a>(&'a self, name: &'a str) -> Work<'a, Option<Vec<u8>>> {
+        Box::pin(document_of(&self.lake, name))
+    }
+
+    /// As [`Context::verify_certificate`], of a document.
+    pub fn verify_document<'a>(&'a self, document: &'a [u8], by: CertifyBy) -> Work<'a, Verification> {
+        Box::pin(async move {
+            let (certificate, digest) = parsed(document).map_err(EngineError::NotCertificate)?;
+            self.compare_with(&certificate, digest, by).await
+        })
+    }
+
     /// Compares the lake with the certificate in a file, which anybody may have written. Writes nothing.
     pub fn verify_certificate<'a>(&'a self, file: &'a Path, by: CertifyBy) -> Work<'a, Verification> {
         Box::pin(async move {
             let (certificate, digest) = read_certificate(file)?;
-            self.lake.check_readable().await?;
-            let by = match by {
-                CertifyBy::Footers => DigestBy::Footer,
-                CertifyBy::Bytes => DigestBy::Bytes,
-            };
-            compare(&self.lake.with_origin(certificate.origin), &certificate, digest, by).await
+            self.compare_with(&certificate, digest, by).await
         })
+    }
+
+    async fn compare_with(
+        &self,
+        certificate: &Certificate,
+        digest: Hash,
+        by: CertifyBy,
+    ) -> Result<Verification, EngineError> {
+        self.lake.check_readable().await?;
+        let by = match by {
+            CertifyBy::Footers => DigestBy::Footer,
+            CertifyBy::Bytes => DigestBy::Bytes,
+        };
+        compare(&self.lake.with_origin(certificate.origin), certificate, digest, by).await
     }
 }

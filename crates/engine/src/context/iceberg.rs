@@ -9,6 +9,7 @@ use mtdh_lake::iceberg::IcebergTable;
 
 use super::{Context, Work};
 use crate::error::EngineError;
+use crate::iceberg::state::{Beside, TableState, states};
 use crate::iceberg::{IcebergReport, IcebergRequest, IcebergTables, publish};
 use crate::selection::Filter;
 
@@ -78,6 +79,31 @@ impl Context {
         Box::pin(async {
             let request = IcebergRequest { tables: IcebergTables::Published, ..IcebergRequest::default() };
             publish(&self.lake, &request).await
+        })
+    }
+
+    /// The Iceberg tables that were published, each beside what the lake has now. Of an object that changed since its footer is read.
+    ///
+    /// ```no_run
+    /// # async fn example(context: mtdh_engine::Context) -> Result<(), mtdh_engine::EngineError> {
+    /// for table in context.iceberg_states().await?.iter().filter(|table| table.is_stale) {
+    ///     println!("{}: {:?}", table.table, table.reason);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn iceberg_states(&self) -> Work<'_, Vec<TableState>> {
+        Box::pin(async {
+            self.lake.check_readable().await?;
+            states(&self.lake, Beside::Lake).await
+        })
+    }
+
+    /// The same, not compared with the lake: a table is only stale if its metadata cannot be read or names another place.
+    pub fn iceberg_published(&self) -> Work<'_, Vec<TableState>> {
+        Box::pin(async {
+            self.lake.check_readable().await?;
+            states(&self.lake, Beside::Nothing).await
         })
     }
 

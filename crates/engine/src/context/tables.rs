@@ -236,14 +236,15 @@ impl Context {
         options: &'a DdlOptions,
     ) -> Work<'a, String> {
         Box::pin(async move {
-            let is_folder = self.lake.folder().is_some();
-            let mut sql = before(dialect, options.schema()?, is_folder)?;
-            let root = match self.lake.folder() {
-                Some(folder) => {
+            let root = match (&options.place, self.lake.folder()) {
+                (Some(place), _) => bucket_url(place),
+                (None, Some(folder)) => {
                     std::path::absolute(folder).unwrap_or(folder.to_owned()).display().to_string()
                 }
-                None => bucket_url(self.lake.url()),
+                (None, None) => bucket_url(self.lake.url()),
             };
+            let is_folder = !root.contains("://");
+            let mut sql = before(dialect, options.schema()?, is_folder)?;
             let mut asked: Vec<TableName> = if names.is_empty() { TableName::all() } else { names.to_vec() };
             // One statement for all timeframes.
             asked.iter_mut().for_each(|name| {

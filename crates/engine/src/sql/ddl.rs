@@ -89,6 +89,8 @@ pub struct DdlOptions {
     /// The address of an export in Hive's layout, which has folders `date=`, `venue=` and `instrument_type=` below each table;
     /// `None`: the lake itself.
     pub hive: Option<String>,
+    /// Where the engine finds the lake, a folder of its machine or a bucket's address; `None`: where it is.
+    pub place: Option<String>,
 }
 
 impl DdlOptions {

@@ -48,6 +48,18 @@ pub struct TableVersion {
     pub(super) document: Value,
 }
 
+impl TableVersion {
+    /// The newest snapshot; `None`: the metadata names none.
+    pub fn snapshot(&self) -> Option<i64> {
+        current_snapshot(&self.document)
+    }
+
+    /// When the version was made, microseconds since the Unix epoch, UTC; `None`: the metadata does not say.
+    pub fn published_us(&self) -> Option<i64> {
+        self.document["last-updated-ms"].as_i64()?.checked_mul(1_000)
+    }
+}
+
 /// What a new version is made of.
 pub(super) struct NewVersion<'a> {
     pub table: IcebergTable,

@@ -26,20 +26,11 @@ impl Listing {
 }
 
 fn listing(text: &str) -> Result<Listing, String> {
-    word(text, "list", &Listing::ALL)
-}
-
-fn by(text: &str) -> Result<By, String> {
-    word(text, "grouping", &By::ALL.map(|by| (by.name(), by)))
-}
-
-/// One of a few words, in any case.
-fn word<T: Copy>(text: &str, noun: &str, there: &[(&str, T)]) -> Result<T, String> {
-    let found = there.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
-    let names: Vec<&str> = there.iter().map(|(name, _)| *name).collect();
+    let found = Listing::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    let names = || Listing::ALL.map(|(name, _)| name);
     found.map(|(_, found)| *found).ok_or_else(|| {
-        let meant = mtdh_core::nearest::perhaps(text, names.iter().copied());
-        format!("there is no {noun} `{text}`{meant}; there are: {}", names.join(", "))
+        let meant = mtdh_core::nearest::perhaps(text, names());
+        format!("there is no list `{text}`{meant}; there are: {}", names().join(", "))
     })
 }
 
@@ -67,7 +58,7 @@ pub struct LsArgs {
     pub long: bool,
     /// A line for each day, month, venue, instrument_type, type (data type, timeframe, report) or key, or for each combination
     /// [default: day, venue, type]
-    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "BY", value_parser = by)]
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "BY")]
     pub by: Vec<By>,
     #[command(flatten)]
     pub shown: ShownArgs,

@@ -12,7 +12,7 @@ use crate::stdout::Stdout;
 
 pub async fn run(session: &Session<'_>, args: DdlArgs) -> Result<Outcome> {
     let DdlArgs { tables, dialect, schema, connection, hive } = args;
-    let options = DdlOptions { schema: Some(schema), connection, hive };
+    let options = DdlOptions { schema: Some(schema), connection, hive, place: None };
     let sql = session.context()?.ddl(dialect, &tables, &options).await?;
     Stdout.write_all(sql.as_bytes())?;
     Ok(Outcome::Clean)

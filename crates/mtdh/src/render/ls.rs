@@ -2,93 +2,22 @@
 
 use anyhow::{Result, bail};
 use mtdh_core::nearest::perhaps;
-use mtdh_engine::listing::{By, Listed, ListedGroup, What};
+use mtdh_engine::listing::table::{Cell, ListTable};
 
 use crate::args::{Format, ShownArgs};
 use crate::output::{Rows, size};
 
-/// The column of a type.
-fn type_column(what: What) -> &'static str {
-    match what {
-        What::Partitions => "data_type",
-        What::Candles => "timeframe",
-        What::Instruments => "instrument_type",
-        What::Reports => "report",
-    }
-}
-
-fn or_dash(text: Option<String>) -> String {
-    text.unwrap_or_else(|| "-".to_owned())
-}
-
-/// A line for each object.
-pub fn objects(what: What, listed: &[Listed]) -> Rows {
-    let mut rows = Rows::new(match what {
-        What::Partitions => &["day", "data_type", "instrument_key", "status", "rows", "bytes"],
-        What::Candles => &["day", "timeframe", "instrument_key", "bytes"],
-        What::Instruments => &["day", "instrument_type", "instrument_key"],
-        What::Reports => &["day", "report", "bytes"],
-    });
-    let line = |one: &Listed| {
-        let day = or_dash(one.day.map(|day| day.to_string()));
-        let key = or_dash(one.key.as_ref().map(ToString::to_string));
-        let number = |number: Option<u64>| or_dash(number.map(|number| number.to_string()));
-        let kind = one.kind.clone();
-        match what {
-            What::Partitions => {
-                let status = match &one.status {
-                    Some(Ok(status)) => status.to_string(),
-                    Some(Err(reason)) => format!("unreadable: {reason}"),
-                    None => "-".to_owned(),
-                };
-                vec![day, kind, key, status, number(one.rows), number(one.bytes)]
-            }
-            What::Candles => vec![day, kind, key, number(one.bytes)],
-            What::Instruments => vec![day, kind, key],
-            What::Reports => vec![day, kind, number(one.bytes)],
-        }
+/// A listing as it is printed.
+pub fn rows_of(table: &ListTable) -> Rows {
+    let mut rows = Rows::new(&table.columns());
+    let text = |cell: &Cell| match cell {
+        Cell::Text(text) => text.clone(),
+        Cell::Count(count) => count.map(|count| count.to_string()),
+        Cell::Number(number) => number.map(|number| number.to_string()),
     };
-    rows.rows = listed.iter().map(line).collect();
-    rows
-}
-
-/// A line for each group. Where a line is of several days it says how many and which.
-pub fn groups(what: What, by: &[By], groups: &[ListedGroup]) -> Rows {
-    let has_days = !by.contains(&By::Day);
-    let mut headers: Vec<&'static str> = by
-        .iter()
-        .map(|by| match by {
-            By::Type => type_column(what),
-            By::Key => "instrument_key",
-            other => other.name(),
-        })
-        .collect();
-    if has_days {
-        headers.extend(["days", "first_day", "last_day"]);
-    }
-    headers.extend_from_slice(match what {
-        What::Partitions => &["stored", "empty", "absent", "unreadable", "rows", "bytes"],
-        What::Candles | What::Reports => &["objects", "bytes"],
-        What::Instruments => &["instruments"],
-    });
-    let mut rows = Rows::new(&headers);
-    let line = |group: &ListedGroup| {
-        let mut cells: Vec<String> = group.names.iter().cloned().map(or_dash).collect();
-        if has_days {
-            let day = |day: Option<&mtdh_core::Day>| or_dash(day.map(ToString::to_string));
-            cells.extend([group.days.len().to_string(), day(group.days.first()), day(group.days.last())]);
-        }
-        let numbers = match what {
-            What::Partitions => {
-                vec![group.stored, group.empty, group.absent, group.unreadable, group.rows, group.bytes]
-            }
-            What::Candles | What::Reports => vec![group.objects, group.bytes],
-            What::Instruments => vec![group.objects],
-        };
-        cells.extend(numbers.iter().map(ToString::to_string));
-        cells
-    };
-    rows.rows = groups.iter().map(line).collect();
+    let line =
+        |row: &Vec<Cell>| row.iter().map(|cell| text(cell).unwrap_or_else(|| "-".to_owned())).collect();
+    rows.rows = table.rows.iter().map(line).collect();
     rows
 }
 

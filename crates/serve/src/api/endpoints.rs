@@ -1,11 +1,13 @@
 //! The one table of endpoints. Router, validation of parameters, `openapi.json` and `docs/reference/api.md` are made of it.
 
+mod lake;
+
 use super::coverage::GROUPS;
 use super::forms::FORM_WORDS;
 use super::parameters::{Kind, Parameter};
 use super::{
-    Handler, SocketHandler, book, candles, coverage, documents, files, findings, instruments, runs, slices,
-    status,
+    Handler, SocketHandler, book, candles, coverage, documents, files, findings, handed, instruments, lists,
+    runs, slices, status,
 };
 use crate::{live, replay};
 
@@ -418,6 +420,10 @@ pub static ENDPOINTS: &[Endpoint] = &[
     get("/v1/data-types/{type}", "One data type with its columns.", &[&[TYPE]],
         Answers::Document(&[("name", "the data type"), ("only_grouped", "whether the vendor has it only per venue"), ("columns", "per column `name`, `type`, `words`, `nullable`, `unit`, `meaning`")]),
         &[400], "/v1/data-types/trades", instruments::data_type),
+    get("/v1/schema", "The tables of a lake with their columns: also those that are no data types.", &[], lake::SCHEMA, &[400], "/v1/schema", lists::schema),
+    get("/v1/schema/{table}", "One table with its columns.", &[lake::OF_TABLE], lake::TABLE, &[400, 404], "/v1/schema/candles", lists::schema_of),
+    get("/v1/ls", "What the lake has, a line for each group, as `mtdh ls` prints it.", &[lake::LISTED, DAYS, lake::CHOSEN, PAGE], lake::LIST,
+        &[400, 500], "/v1/ls?by=venue,type&sort=bytes", lists::ls),
     get("/v1/days", "The days that the lake has partitions of, in order.", &[],
         Answers::Document(&[AS_OF, ("days", "`YYYY-MM-DD`")]), &[400, 500], "/v1/days", status::days),
     get("/v1/venues", "The venues of a day's instrument table.", &[&[TABLE_DAY]],
@@ -495,6 +501,18 @@ pub static ENDPOINTS: &[Endpoint] = &[
         &[TAKEN, WITHIN, &[CLOCK, ORIGIN, optional("form", Kind::Word(&["json", "lines", "sql"]), "json", "`lines`: an address per line; `sql`: a view for DuckDB", &["json", "lines", "sql"])]],
         Answers::Either(&[AS_OF, ("paths", "per object `day`, `key`, `path`, `url`, `bytes`"), ("missing_days", "that the lake lacks")], "text/plain"),
         &[400, 404, 500], "/v1/paths/trades/DERIBIT:PERP:*?start=2024-03-01&form=lines", coverage::paths),
+    get("/v1/ddl", "Statements that let another engine read the lake where it lies.", &[lake::STATEMENTS], Answers::Text("text/plain"),
+        &[400, 500], "/v1/ddl?dialect=duckdb&table=trades", handed::ddl),
+    get("/v1/bigquery", "The statements that load days of data types and candles into BigQuery, a block for each table and day. Nothing is sent. The lake must be a bucket.",
+        &[WITHIN, lake::LOADED], Answers::Text("text/plain"), &[400, 500], "", handed::bigquery),
+    get("/v1/iceberg", "The Iceberg tables that were published, and whether they know what the lake has now.", &[], lake::ICEBERG, &[400, 500], "/v1/iceberg", handed::iceberg),
+    get("/v1/certificates", "The certificates that were made of the lake and that it keeps, the newest first. They are untrusted: `problem` says why one cannot be used.",
+        &[], lake::CERTIFICATES, &[400, 500], "/v1/certificates", handed::certificates),
+    get("/v1/certificates/{digest}", "A certificate that the lake keeps, as it was written: for `mtdh verify` of any copy of the lake.",
+        &[lake::OF_CERTIFICATE], Answers::Document(&[]), &[400, 404, 500], "", handed::certificate),
+    Endpoint { path: "/v1/verify", method: Method::Post, group: Group::Rest, summary: "Whether the lake holds the data of a certificate, which is the body: one of 1 MiB at most.",
+        more: "Only footers are read, so that data that rotted is not found: `mtdh verify --bytes` reads every byte. Larger certificates: `mtdh verify`.",
+        parameters: &[], answers: lake::VERIFIED, statuses: &[400, 408, 413, 500], example: "", served: Served::By(handed::verify) },
     get("/v1/wanted", "What the lake is for, by its `lake.toml`, and what came of the last sync.", &[],
         Answers::Document(&[AS_OF, ("is_stated", "whether the lake has a `lake.toml`"), ("sets", "what it wants; without one, empty"), ("asked", "without a `lake.toml`: what was ever asked of the lake, a line each"), ("last_sync", "`verdict` and `ended_at` of the last sync, `succeeded_at` of the last one that left the lake as is wanted; null: there was none")]),
         &[400, 500], "/v1/wanted", runs::wanted),
@@ -536,6 +554,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
         answers: Answers::Document(&[AS_OF_NOW, ("is_recording", "whether this server has a recorder"), ("detail", "why not"), ("since", "when the recorder was started; null: there is none"), ("events", "since then"), ("listeners", "clients that listen"), ("venues", "per exchange `exchange`, `state` (`not connected`, `connecting`, `recording`, `partly connected`, `capture only`, `ended`), `detail`, `since`, `errors`, `is_experimental` and `streams`: per instrument and data type `symbol`, `data_type`, `instrument_key`, `state` (that of the exchange, `waiting` or `gap`), `last_arrival`, `age_seconds` (since then; while `waiting`, since it was asked for), `messages`, `rows`, `gaps`, `missing`, `proof` (`whole`, `part`, `none`)")]),
         statuses: &[400], example: "/live/status", served: Served::By(live::status) },
     page("/", "Coverage: what the lake has, as a heat map.", &[], "/"),
+    page("/lake", "What is stored, Iceberg tables, certificates, and statements for other engines.", &[], "/lake"),
     page("/instruments", "Instruments of a day, searched.", &[], "/instruments"),
     page("/instruments/{key}", "An instrument.", &[&[ONE_KEY]], "/instruments/DERIBIT:PERP:BTC-USD"),
     page("/instruments/{key}/{part}", "A part of it.", &[&[ONE_KEY, PART]], "/instruments/DERIBIT:PERP:BTC-USD/candles"),

@@ -7,7 +7,7 @@ use mtdh_core::candle::Timeframe;
 use mtdh_core::clock::Clock;
 use mtdh_core::key::InstrumentType;
 use mtdh_core::moment::{self, TimeValue};
-use mtdh_core::nearest::nearest;
+use mtdh_core::nearest::{nearest, perhaps};
 use mtdh_core::{DataType, Day, DayRange};
 use percent_encoding::percent_decode_str;
 
@@ -299,7 +299,10 @@ impl Kind {
                 Err(format!("there is no check `{text}`{near}"))
             }
             Kind::Word(words) if words.contains(&text) => Ok(()),
-            Kind::Word(words) => Err(format!("`{text}` is none of {}", words.join(", "))),
+            Kind::Word(words) => {
+                let meant = perhaps(text, words.iter().copied());
+                Err(format!("`{text}` is none of {}{meant}", words.join(", ")))
+            }
             Kind::Whole(least, most) => {
                 let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
                 let number =

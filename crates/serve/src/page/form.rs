@@ -80,12 +80,12 @@ pub fn badge(word: &str) -> Markup {
 /// The shape of a word.
 pub fn mark(word: &str) -> &'static str {
     match word {
-        "stored" | "good" | "done" | "clean" | "recording" => "●",
+        "stored" | "good" | "done" | "clean" | "recording" | "current" | "complete" => "●",
         "empty" | "not_connected" | "ended" => "○",
         "absent" | "waiting" | "connecting" => "◌",
         "missing" | "gap" => "✕",
         "bad" | "error" | "failed" | "damaged" => "■",
-        "degraded" | "warning" | "silent" | "interrupted" | "stopped" | "used_up" | "not_clean"
+        "degraded" | "warning" | "stale" | "silent" | "interrupted" | "stopped" | "used_up" | "not_clean"
         | "partly_connected" | "capture_only" | "experimental" => "▲",
         "running" => "▶",
         _ => "·",

@@ -16,8 +16,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// The parts of the program, in the order of the bar.
-const PLACES: [(&str, &str); 6] = [
+const PLACES: [(&str, &str); 7] = [
     ("/", "Coverage"),
+    ("/lake", "Lake"),
     ("/instruments", "Instruments"),
     ("/quality", "Quality"),
     ("/runs", "Runs"),

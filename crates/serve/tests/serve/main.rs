@@ -8,6 +8,7 @@ mod coverage;
 mod documents;
 mod failures;
 mod findings;
+mod lake;
 mod live;
 mod recorder;
 mod replay;
