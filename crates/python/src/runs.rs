@@ -76,7 +76,9 @@ impl Run {
         let (run, phase) = (self.progress.read(), self.phases.read_or_last());
         // Work without files or instrument-days of its own is counted by its phases.
         let (tasks, tasks_done, bytes, failures) = match phase {
-            Some(of) if run.tasks == 0 => (of.items, of.items_done, of.bytes_done.max(of.bytes_read), of.failed),
+            Some(of) if run.tasks == 0 => {
+                (of.items, of.items_done, of.bytes_done.max(of.bytes_read), of.failed)
+            }
             _ => (run.tasks, run.tasks_done, run.bytes, run.failures),
         };
         let counters = PyDict::new(py);

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result, bail};
 use mtdh_engine::Views;
 use mtdh_engine::query::tables::TableName;
+use mtdh_engine::runs::phase;
 use mtdh_engine::sql::bucket::Keys;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -71,6 +72,7 @@ pub async fn run(session: &Session<'_>, args: SqlArgs) -> Result<Outcome> {
                     "DuckDB opens every object of the selection; --instruments, --venues or a shorter time make it faster",
                 );
             }
+            let _phase = phase::begin("DuckDB runs the query", "query", 0);
             duckdb(session, &format!("{}{query}\n;\n", views.sql)).await?;
         }
     }

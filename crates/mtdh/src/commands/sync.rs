@@ -15,7 +15,7 @@ use crate::args::SyncArgs;
 use crate::exit::Outcome;
 use crate::log;
 use crate::metrics::{Metrics, run_text};
-use crate::output::{note, print};
+use crate::output::{many, note, print, verdict};
 use crate::render::sync::{metrics_text, note_report, plan_rows, report_rows};
 use crate::session::{Session, check_venues};
 
@@ -64,7 +64,7 @@ pub async fn run(session: &Session<'_>, args: SyncArgs) -> Result<Outcome> {
     *told.lock().unwrap_or_else(PoisonError::into_inner) =
         metrics_text(&context.last_sync().await?, Some(&report));
     print(session.format, &report_rows(&report), &report)?;
-    note_report(&report);
+    note_report(&report, |words| session.command_on_lake(words));
     Ok(if report.is_interrupted { Outcome::Interrupted } else { report.judgement().into() })
 }
 
@@ -77,12 +77,14 @@ async fn show(session: &Session<'_>, context: &Context, sets: &[Chosen]) -> Resu
     let rows = plan_rows(&planned);
     print(session.format, &rows, &rows.objects())?;
     let files: usize = planned.iter().map(|(_, plan)| plan.units.len()).sum();
-    note(&format!("to fetch: {}; nothing was fetched", crate::output::many(files as u64, "file")));
     let is_lacking = planned.iter().any(|(_, plan)| plan.is_lacking());
     let needs_decision = planned.iter().any(|(_, plan)| plan.needs_decision());
     for (_, plan) in &planned {
         crate::render::download::note_unknown(plan);
     }
+    let said = format!("to fetch: {}; nothing was fetched", many(files as u64, "file"));
+    let next = session.command_with("--dry-run", "");
+    verdict(&said, (files > 0).then_some(&next));
     Ok(match () {
         () if needs_decision => Outcome::NeedsDecision,
         () if is_lacking => Outcome::NotClean,

@@ -25,7 +25,9 @@ mod kill;
 mod layers;
 mod main_job;
 mod metrics_and_logs;
+mod next;
 mod phases;
+mod progress;
 mod recheck;
 #[path = "../../../core/tests/shared/recorded.rs"]
 #[allow(dead_code)] // of recorded data nothing is read here
