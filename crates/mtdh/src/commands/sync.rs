@@ -4,22 +4,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use mtdh_core::partition::Shard;
+use mtdh_core::text::without_credentials;
+use mtdh_engine::report::coverage::{PageHead, of_sync};
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::runs::summary::new_run_id;
 use mtdh_engine::sync::{Patience, Retention, SyncOptions};
 use mtdh_engine::want::{Chosen, Narrowing};
-use mtdh_engine::{Context, EngineError, PlanOptions};
+use mtdh_engine::{Context, EngineError, Filter, PlanOptions};
 
 use super::fleet::holder;
+use super::reports;
 use crate::args::SyncArgs;
 use crate::exit::Outcome;
 use crate::log;
 use crate::metrics::{Metrics, run_text};
 use crate::output::{many, note, print, verdict};
-use crate::render::sync::{metrics_text, note_report, plan_rows, report_rows};
+use crate::render::sync::{last_line, metrics_text, note_report, plan_rows, report_rows};
 use crate::session::{Session, check_venues};
 
 pub async fn run(session: &Session<'_>, args: SyncArgs) -> Result<Outcome> {
+    reports::check(&args.report)?;
     let context = session.context()?;
     context.check_readable().await?;
     let Some(sets) = context.chosen(&Narrowing::default()).await? else {
@@ -63,9 +67,20 @@ pub async fn run(session: &Session<'_>, args: SyncArgs) -> Result<Outcome> {
     };
     *told.lock().unwrap_or_else(PoisonError::into_inner) =
         metrics_text(&context.last_sync().await?, Some(&report));
+    let outcome = if report.is_interrupted { Outcome::Interrupted } else { report.judgement().into() };
+    let names: Vec<&str> = sets.iter().map(|chosen| chosen.name.as_str()).collect();
+    let head = PageHead {
+        subject: without_credentials(context.lake_url()),
+        command: Some(session.command.clone()),
+        scope: Some(format!("about what lake.toml wants: {}", names.join(", "))),
+        filter: Filter::default(),
+        verdict: last_line(&report).0.to_owned(),
+        is_clean: outcome == Outcome::Clean,
+    };
+    reports::write(&args.report, &report, || of_sync(&head, &report))?;
     print(session.format, &report_rows(&report), &report)?;
     note_report(&report, |words| session.command_on_lake(words));
-    Ok(if report.is_interrupted { Outcome::Interrupted } else { report.judgement().into() })
+    Ok(outcome)
 }
 
 /// Shows what lacks. Days that are not exported yet are no failure of a plan.

@@ -3,19 +3,23 @@
 use anyhow::{Result, bail};
 use mtdh_core::DataType;
 use mtdh_core::partition::Origin;
+use mtdh_core::text::without_credentials;
 use mtdh_engine::judgement::Judgement;
+use mtdh_engine::report::coverage::{PageHead, of_validation};
 use mtdh_engine::validate::{Depth, ValidationReport};
 use mtdh_engine::{Context, Filter, Selection, ValidateOptions, Validation};
 
+use super::reports;
 use crate::about::{About, Scope, Without, about};
 use crate::args::{DepthArgs, SelectionArgs, ValidateArgs};
 use crate::exit::Outcome;
 use crate::output::note;
-use crate::render::validate::print_report;
+use crate::render::validate::{last_line, print_report};
 use crate::session::{Session, named_days};
 
 pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome> {
     let days = named_days(&args.selection)?;
+    reports::check(&args.report)?;
     session.config.source_folder.clone_from(&args.source.source);
     if args.origin == Origin::Live && (args.recheck || args.source.source.is_some()) {
         bail!("the vendor has no files of recordings: --recheck and --source go with --origin vendor");
@@ -37,12 +41,23 @@ pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome
     let report = of_all(&context, &about, &options).await?;
     let is_of_vendor = args.origin == Origin::Vendor && !session.stop.is_cancelled();
     let next = if is_of_vendor { what_fetches(&session, &about, &args.selection, &report) } else { None };
+    let outcome = match session.stop.is_cancelled() {
+        true => Outcome::Interrupted,
+        false => {
+            Judgement::of_validation(&report, &session.waits(args.allow, about.export_grace_hours())).into()
+        }
+    };
+    let head = PageHead {
+        subject: without_credentials(context.lake_url()),
+        command: Some(session.command.clone()),
+        scope: about.plain.clone(),
+        filter: args.selection.filters.filter(),
+        verdict: last_line(&report),
+        is_clean: outcome == Outcome::Clean,
+    };
+    reports::write(&args.report, &report, || of_validation(&head, &report))?;
     print_report(session.format, &report, next.as_deref())?;
-    Ok(if session.stop.is_cancelled() {
-        Outcome::Interrupted
-    } else {
-        Judgement::of_validation(&report, &session.waits(args.allow, about.export_grace_hours())).into()
-    })
+    Ok(outcome)
 }
 
 /// The command that fetches what lacks: by the same flags; without any, as it is wanted. `None`: nothing lacks, or there is none.

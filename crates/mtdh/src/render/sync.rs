@@ -138,7 +138,13 @@ pub fn note_report(report: &SyncReport, on_lake: impl Fn(&str) -> String) {
         note(&format!("the Iceberg tables are not up to date: {reason}"));
     }
     note(&format!("report: runs/{}/sync.json in the lake", report.run_id));
-    let (text, next) = match report.verdict {
+    let (text, next) = last_line(report);
+    verdict(text, next.map(on_lake).as_deref());
+}
+
+/// What a sync came to in words, and the words of the command that comes next.
+pub fn last_line(report: &SyncReport) -> (&'static str, Option<&'static str>) {
+    match report.verdict {
         "clean" => ("the lake is as is wanted", None),
         "not_clean" => ("the lake is not as is wanted", Some("validate")),
         "needs_decision" => {
@@ -147,8 +153,7 @@ pub fn note_report(report: &SyncReport, on_lake: impl Fn(&str) -> String) {
         "used_up" => ("the lake is not as is wanted: the quota is used up, until it is not", Some("sync")),
         "unsound" => ("the lake has all that is wanted, and checks of it found errors", Some("check all")),
         _ => ("interrupted; the next sync goes on from here", Some("sync")),
-    };
-    verdict(text, next.map(on_lake).as_deref());
+    }
 }
 
 /// A number of each set: its name, its description, and how it is read.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
 mod border;
+mod broken_targets;
 mod budget;
 mod candles;
 mod certify;

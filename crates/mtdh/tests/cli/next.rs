@@ -46,10 +46,61 @@ fn the_last_line_is_the_verdict_with_the_command_that_comes_next() {
     let run = stage.expect(1, "verify c.json --lake data");
     let why = format!("; next: mtdh why DERIBIT:PERP:BTC-USD {DAY} trades --lake data\n");
     assert!(run.stderr.ends_with(&why), "{}", run.stderr);
-    let run = stage.expect(1, "sync --dry-run --lake data");
+    let run = stage.expect(0, "sync --dry-run --lake data");
     assert!(
         run.stderr.ends_with("1 file; nothing was fetched; next: mtdh sync --lake data\n"),
         "{}",
         run.stderr
     );
+}
+
+/// What a validation and a sync came to, as a page and as a document; each word of a page is of what the lake has.
+#[test]
+fn a_validation_and_a_sync_write_reports() {
+    let stage = Stage::new();
+    let day = format!("--start-date {DAY} --venues DERIBIT --instrument-types PERP --data-types trades");
+    stage.expect(0, &format!("download {day} --instruments DERIBIT:PERP:BTC-USD"));
+    let read = |name: &str| std::fs::read_to_string(stage.path(name)).unwrap();
+    stage.expect(1, &format!("validate {day} --report v.html v.json"));
+    let page = read("v.html");
+    for words in [
+        "<title>Validation of ",
+        "Not complete",
+        "1 of 2 partitions",
+        "DERIBIT:PERP:BTC-USDC",
+        "mtdh validate --start-date",
+        "What to look at first",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let document: serde_json::Value = serde_json::from_str(&read("v.json")).unwrap();
+    assert_eq!(document["totals"]["missing"], 1);
+    // Without flags it is about what was asked, and says so.
+    stage.expect(0, "validate --report asked.html");
+    assert!(
+        read("asked.html").contains("About what was asked of this lake, 1 selection"),
+        "{}",
+        read("asked.html")
+    );
+    stage.expect(0, &format!("want add s {day} --end-date {DAY}"));
+    stage.expect(0, "sync --report s.html");
+    let page = read("s.html");
+    for words in [
+        "<title>Sync of ",
+        "The lake is as is wanted",
+        "About what lake.toml wants: s",
+        "1 file fetched for 1 set",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    stage.expect(0, "check timestamp --report c.html");
+    assert!(read("c.html").contains("About what lake.toml wants: s"));
+    // Seen before the work.
+    for (words, said) in [
+        ("validate --report v.csv", "ends in .json or .html"),
+        ("sync --report none/s.html", "there is no folder none"),
+    ] {
+        let run = stage.expect(2, words);
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+    }
 }
