@@ -111,7 +111,7 @@ pub enum EngineError {
         columns: Vec<String>,
     },
     /// The lake has no table of that name.
-    #[error("the lake has no table `{name}`; it has {tables}")]
+    #[error("the lake has no table `{name}`{meant}; it has {tables}", meant = mtdh_core::nearest::perhaps(name, tables.split(", ")))]
     NoTable {
         /// The name.
         name: String,

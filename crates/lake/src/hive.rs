@@ -140,6 +140,14 @@ fn whole(path: &FilePath) -> Result<PathBuf, LakeError> {
 }
 
 impl ExportPlace {
+    /// Leaves a place that turned out to be a folder of something else: the lock, which nothing else of ours lies beside, goes.
+    pub fn leave(self) {
+        if let (Place::Local(root), Some(_)) = (&self.store.inner.place, &self._lock) {
+            // A lock that stays does no harm.
+            drop(fs::remove_file(root.join(LOCK)));
+        }
+    }
+
     /// Its objects.
     pub fn store(&self) -> &Lake {
         &self.store

@@ -33,7 +33,11 @@ pub(crate) async fn export(lake: &Lake, request: &HiveRequest) -> Result<HiveRep
     }
     let place = lake.export_place(&request.place).await;
     let place = place.map_err(|source| HiveError::of_place(&request.place, source))?;
-    export_into(lake, &place, request, &there).await
+    let exported = export_into(lake, &place, request, &there).await;
+    if let Err(EngineError::Hive(HiveError::NotEmpty { .. })) = &exported {
+        place.leave();
+    }
+    exported
 }
 
 async fn export_into(

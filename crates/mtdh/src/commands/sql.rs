@@ -13,7 +13,7 @@ use mtdh_engine::sql::bucket::Keys;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::paths::{Lacking, may_be_printed, prove};
+use super::paths::{Lacking, check_names, may_be_printed, prove};
 use crate::args::{Format, SqlArgs};
 use crate::exit::Outcome;
 use crate::output::note;
@@ -45,6 +45,7 @@ pub async fn run(session: &Session<'_>, args: SqlArgs) -> Result<Outcome> {
         }
     }
     let context = session.context()?;
+    check_names(&context, &args.objects).await?;
     let keys = if query.is_some() { Keys::OfEnvironment } else { Keys::OfReader };
     // A query without the lake's tables needs no view.
     let views = match &query {

@@ -42,9 +42,9 @@ fn a_disk_that_is_full_leaves_nothing_half_written() {
         (format!("{get} -o out.parquet"), ""),
         (format!("{get} -o out.jsonl"), ""),
         (format!("{get} -o out.arrow"), ""),
-        (format!("export hive --out full --compact --start-date {DAY}"), "full"),
+        (format!("export hive --out full --compact --tables trades --start-date {DAY}"), "full"),
         ("publish iceberg".to_owned(), "data/iceberg"),
-        ("certify --out c.json".to_owned(), ""),
+        (format!("certify --start-date {DAY} {WHAT} --out c.json"), ""),
         ("validate --report v.html".to_owned(), ""),
     ] {
         let run = with_small_files(&stage, 512, &words);
@@ -118,9 +118,18 @@ fn a_flipped_bit_of_the_lake_goes_into_no_copy() {
     let object = format!("raw_tick_data/by_date/day-{DAY}/data_type-trades/DERIBIT:PERP:BTC-USD.parquet");
     flip(&stage.path("data").join(&object));
     for (words, is_named) in [
-        (format!("export hive --out one --compact --start-date {DAY}"), "DERIBIT:PERP:BTC-USD"),
-        (format!("export hive --out gs://b/copies --start-date {DAY}"), "DERIBIT:PERP:BTC-USD"),
-        (format!("export hive --out proved --verify --start-date {DAY}"), "DERIBIT:PERP:BTC-USD"),
+        (
+            format!("export hive --out one --compact --tables trades --start-date {DAY}"),
+            "DERIBIT:PERP:BTC-USD",
+        ),
+        (
+            format!("export hive --out gs://b/copies --tables trades --start-date {DAY}"),
+            "DERIBIT:PERP:BTC-USD",
+        ),
+        (
+            format!("export hive --out proved --verify --tables trades --start-date {DAY}"),
+            "DERIBIT:PERP:BTC-USD",
+        ),
         (
             format!("get DERIBIT:PERP:BTC-USD --data-types trades --start {DAY} -o out.parquet"),
             "DERIBIT:PERP:BTC-USD",
@@ -147,7 +156,7 @@ fn a_flipped_bit_of_the_lake_goes_into_no_copy() {
     assert_eq!(proved.len(), 1, "{proved:?}");
     // Fetched again, it goes into the copies by the same command.
     stage.expect(0, &format!("download --start-date {DAY} {WHAT} --force"));
-    stage.expect(0, &format!("export hive --out gs://b/copies --start-date {DAY}"));
-    stage.expect(0, &format!("export hive --out one --compact --start-date {DAY}"));
+    stage.expect(0, &format!("export hive --out gs://b/copies --tables trades --start-date {DAY}"));
+    stage.expect(0, &format!("export hive --out one --compact --tables trades --start-date {DAY}"));
     assert_eq!(data_files(&stage.path("one")).len(), 1);
 }

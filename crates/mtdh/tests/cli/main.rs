@@ -38,6 +38,7 @@ mod row_checks;
 mod secrets;
 mod snapshots;
 mod stores;
+mod strangers;
 mod support;
 mod sync;
 mod times;
