@@ -160,3 +160,35 @@ fn a_flipped_bit_of_the_lake_goes_into_no_copy() {
     stage.expect(0, &format!("export hive --out one --compact --tables trades --start-date {DAY}"));
     assert_eq!(data_files(&stage.path("one")).len(), 1);
 }
+
+#[test]
+fn a_killed_export_goes_on_and_two_at_once_do_not_mix() {
+    let stage = filled();
+    let words = |out: &str, more: &str| format!("export hive --out {out} --start-date {DAY}{more}");
+    for (name, more) in [("links", " --delta"), ("one", " --compact")] {
+        stage.expect(0, &words("whole", more));
+        let whole = files_below(&stage.path("whole"));
+        for milliseconds in [4, 16, 40, 80] {
+            let mut child = stage.command(&words(name, more)).spawn().unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+            // It may have ended before.
+            child.kill().ok();
+            child.wait().unwrap();
+        }
+        stage.expect(0, &words(name, more));
+        let again = files_below(&stage.path(name));
+        let data = |files: &std::collections::BTreeMap<String, Vec<u8>>| {
+            let files = files.iter().filter(|(name, _)| name.ends_with(".parquet"));
+            files.map(|(name, bytes)| (name.clone(), bytes.clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(data(&again), data(&whole), "{name}");
+        let left: Vec<&String> =
+            again.keys().filter(|name| name.contains("_tmp") || name.contains(".unfinished")).collect();
+        assert!(left.is_empty(), "{name}: {left:?}");
+        std::fs::remove_dir_all(stage.path("whole")).unwrap();
+    }
+    let lock = std::fs::File::options().write(true).open(stage.path("one/export.lock")).unwrap();
+    lock.lock().unwrap();
+    let run = stage.expect(2, &words("one", " --compact"));
+    assert!(run.stderr.contains("another export writes into one"), "{}", run.stderr);
+}
