@@ -32,8 +32,19 @@ pub struct PageHead {
     pub is_clean: bool,
 }
 
-/// The page of a validation.
-pub fn of_validation(head: &PageHead, report: &ValidationReport) -> String {
+impl PageHead {
+    /// The page of a validation.
+    pub fn validation(&self, report: &ValidationReport) -> String {
+        of_validation(self, report)
+    }
+
+    /// The page of a sync.
+    pub fn sync(&self, report: &SyncReport) -> String {
+        of_sync(self, report)
+    }
+}
+
+fn of_validation(head: &PageHead, report: &ValidationReport) -> String {
     let totals = &report.totals;
     let words = match totals.coverage() {
         None => "Nothing was expected: that is no proof.".to_owned(),
@@ -74,8 +85,7 @@ pub fn of_validation(head: &PageHead, report: &ValidationReport) -> String {
     page("Validation", head, days, (&words, totals), notes(report), sections, &sheets)
 }
 
-/// The page of a sync.
-pub fn of_sync(head: &PageHead, report: &SyncReport) -> String {
+fn of_sync(head: &PageHead, report: &SyncReport) -> String {
     let mut totals = Counts::default();
     for set in &report.sets {
         totals.stored += set.counts.stored;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use mtdh_core::partition::Shard;
 use mtdh_core::text::without_credentials;
-use mtdh_engine::report::coverage::{PageHead, of_sync};
+use mtdh_engine::report::coverage::PageHead;
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::runs::summary::new_run_id;
 use mtdh_engine::sync::{Patience, Retention, SyncOptions};
@@ -77,7 +77,7 @@ pub async fn run(session: &Session<'_>, args: SyncArgs) -> Result<Outcome> {
         verdict: last_line(&report).0.to_owned(),
         is_clean: outcome == Outcome::Clean,
     };
-    reports::write(&args.report, &report, || of_sync(&head, &report))?;
+    reports::write(&args.report, &report, || head.sync(&report))?;
     print(session.format, &report_rows(&report), &report)?;
     note_report(&report, |words| session.command_on_lake(words));
     Ok(outcome)

@@ -5,7 +5,7 @@ use mtdh_core::DataType;
 use mtdh_core::partition::Origin;
 use mtdh_core::text::without_credentials;
 use mtdh_engine::judgement::Judgement;
-use mtdh_engine::report::coverage::{PageHead, of_validation};
+use mtdh_engine::report::coverage::PageHead;
 use mtdh_engine::validate::{Depth, ValidationReport};
 use mtdh_engine::{Context, Filter, Selection, ValidateOptions, Validation};
 
@@ -55,7 +55,7 @@ pub async fn run(mut session: Session<'_>, args: ValidateArgs) -> Result<Outcome
         verdict: last_line(&report),
         is_clean: outcome == Outcome::Clean,
     };
-    reports::write(&args.report, &report, || of_validation(&head, &report))?;
+    reports::write(&args.report, &report, || head.validation(&report))?;
     print_report(session.format, &report, next.as_deref())?;
     Ok(outcome)
 }
