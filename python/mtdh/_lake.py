@@ -384,7 +384,8 @@ class Lake(_Finds, _Wants, _Hands):
 
         The selection is `venues`, `types`, `data_types`, `instruments`, `universe` and `max_instruments`, as of the program.
         `progress` is True (a bar in a terminal or notebook where tqdm is installed, else a line in a terminal), False, or a
-        function that gets the counters ten times a second: a dict of `tasks`, `tasks_done`, `bytes`, `rows` and `failures`.
+        function that gets the counters ten times a second: a dict of `tasks`, `tasks_done`, `bytes`, `rows`, `failures` and `phase`
+        (what it is at). Where a run has no files or instrument-days, the counters are of its phase: days, objects.
         An exception of that function ends the run and is raised.
 
         A file that fails is told by the report, which is false then; what ends all of it raises: `Refused`, `VendorAway`,

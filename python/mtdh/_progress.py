@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Union
 
-Callback = Callable[[dict[str, int]], None]
+Callback = Callable[[dict[str, Any]], None]
 Progress = Union[bool, Callback]
 
 
@@ -36,13 +36,14 @@ class Shown:
         self._bar = tqdm(total=None, desc=self._what, unit=f" {self._unit}s", leave=False)
         return self._move
 
-    def _move(self, counters: dict[str, int]) -> None:
+    def _move(self, counters: dict[str, Any]) -> None:
         bar = self._bar
         bar.total = counters["tasks"] or None  # not known yet
         bar.set_postfix(rows=f"{counters['rows']:,}", failures=counters["failures"], refresh=False)
-        bar.update(counters["tasks_done"] - bar.n)
+        bar.n = counters["tasks_done"]  # less than before where another phase began
+        bar.refresh()
 
-    def _write(self, counters: dict[str, int]) -> None:
+    def _write(self, counters: dict[str, Any]) -> None:
         self._is_written = True
         done = f"{counters['tasks_done']:,} of {counters['tasks']:,} {self._unit}s"
         text = f"{self._what}: {done}, {counters['rows']:,} rows"

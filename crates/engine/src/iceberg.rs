@@ -438,7 +438,10 @@ impl OfTable<'_> {
     }
 
     async fn prove(&self, candidates: &[Candidate], report: &mut IcebergReport) -> Result<(), EngineError> {
+        let phase = phase::begin("proving", "object", candidates.len());
+        candidates.iter().for_each(|candidate| phase.weigh(candidate.entry.bytes));
         for candidate in candidates {
+            let _object_done = phase.part(1, candidate.entry.bytes);
             if self.lake.verify_bytes(&candidate.entry).await? == Verified::NoChecksums {
                 report.without_checksums.push(candidate.entry.path.to_string());
             }

@@ -13,6 +13,7 @@ use mtdh_lake::Lake;
 
 use crate::error::EngineError;
 use crate::query::contents;
+use crate::runs::phase;
 use crate::selection::Selection;
 
 /// What is listed.
@@ -205,12 +206,13 @@ pub(crate) async fn list(lake: &Lake, what: What, of: &[Selection]) -> Result<Ve
         What::Instruments => lake.days_with_instruments().await?,
         _ => lake.days_with_partitions().await?,
     };
+    let days: Vec<Day> =
+        days.into_iter().filter(|day| of.iter().any(|selection| selection.days.contains(*day))).collect();
+    let phase = phase::begin("listing", "day", days.len());
     let mut listed = Vec::new();
     for day in days {
+        let _day_done = phase.item();
         let of_day: Vec<&Selection> = of.iter().filter(|selection| selection.days.contains(day)).collect();
-        if of_day.is_empty() {
-            continue;
-        }
         match what {
             What::Candles => listed.extend(candles(lake, day, &of_day).await?),
             What::Instruments => listed.extend(instruments(lake, day, &of_day).await?),
@@ -273,6 +275,7 @@ fn takes(selection: &Selection, key: &InstrumentKey) -> bool {
 }
 
 async fn reports(lake: &Lake, of: &[Selection]) -> Result<Vec<Listed>, EngineError> {
+    let _phase = phase::begin("listing reports", "day", 0);
     let mut listed: Vec<Listed> = Vec::new();
     for (kind, day, entry) in lake.reports().await? {
         let is_meant = day.is_none_or(|day| of.iter().any(|selection| selection.days.contains(day)));

@@ -147,7 +147,12 @@ fn venues(pattern: &KeyPattern, selection: &Selection) -> Vec<String> {
 
 /// Keys that a name may mean; without a table those of the built-in lists.
 pub(crate) fn suggestions(name: &str, known: &[Instrument]) -> Vec<String> {
-    if known.is_empty() { keys_without_table(name, SUGGESTIONS) } else { keys(name, known, SUGGESTIONS) }
+    match known.is_empty() {
+        // A key is no misspelling of another where no table says which there are.
+        true if name.parse::<InstrumentKey>().is_ok_and(|key| key.is_canonical()) => Vec::new(),
+        true => keys_without_table(name, SUGGESTIONS),
+        false => keys(name, known, SUGGESTIONS),
+    }
 }
 
 /// The key of a pair on a venue, as `BTC-USDT` on BINANCE: a spot pair there, a perpetual elsewhere; with an expiry a future.

@@ -4,7 +4,9 @@
 
 mod border;
 mod calendar;
+pub mod coverage;
 pub mod formats;
+mod frame;
 mod gate;
 mod groups;
 mod html;
@@ -56,6 +58,9 @@ pub struct Document {
     /// The sets of what is wanted that it is about, each with its days; empty: flags, earlier runs or files say what it is about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub about: Vec<String>,
+    /// The same in words for people, or that it is about what was asked of the lake; `None`: flags or files say what it is about.
+    #[serde(skip)]
+    pub scope: Option<String>,
     /// Findings of this severity or worse make the exit status 1.
     pub fail_on: &'static str,
     /// Whether there are none, and something was checked: the exit status is 0.
@@ -217,6 +222,7 @@ impl Document {
             first_day: head.days.map(|d| d.first().to_string()),
             last_day: head.days.map(|d| d.last().to_string()),
             about: report.about.clone(),
+            scope: None,
             fail_on: head.fail_on.name(),
             is_clean: verdict == Verdict::Clean,
             verdict,
@@ -252,7 +258,7 @@ impl Document {
     }
 }
 
-/// What a filter narrows.
+/// What a filter narrows, by the names of the flags.
 fn selection(filter: &Filter) -> BTreeMap<&'static str, String> {
     let words = |items: Vec<String>| items.join(", ");
     let Filter { venues, instrument_types, data_types, instruments, universe, max_instruments } = filter;

@@ -9,6 +9,7 @@ use mtdh_source::tardis::metadata::ExchangeSummary;
 use serde::Serialize;
 
 use crate::error::EngineError;
+use crate::runs::phase;
 
 /// A venue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -63,7 +64,10 @@ pub(crate) async fn venues(
     let mut there: BTreeMap<String, OfLake> = BTreeMap::new();
     let mut tables: BTreeMap<String, (u64, BTreeSet<DataType>)> = BTreeMap::new();
     if let Some(lake) = lake {
-        for day in lake.days_with_partitions().await? {
+        let days = lake.days_with_partitions().await?;
+        let phase = phase::begin("listing", "day", days.len());
+        for day in days {
+            let _day_done = phase.item();
             for (partition, bytes) in lake.sizes(day).await? {
                 let of = there.entry(partition.key.venue().to_owned()).or_default();
                 of.days.insert(day);

@@ -140,6 +140,14 @@ fn whole(path: &FilePath) -> Result<PathBuf, LakeError> {
 }
 
 impl ExportPlace {
+    /// Leaves a place that turned out to be a folder of something else: the lock, which nothing else of ours lies beside, goes.
+    pub fn leave(self) {
+        if let (Place::Local(root), Some(_)) = (&self.store.inner.place, &self._lock) {
+            // A lock that stays does no harm.
+            drop(fs::remove_file(root.join(LOCK)));
+        }
+    }
+
     /// Its objects.
     pub fn store(&self) -> &Lake {
         &self.store
@@ -168,10 +176,11 @@ impl ExportPlace {
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
-    /// Makes `path` a copy of an object of a lake. Returns its identity.
+    /// Makes `path` a copy of an object of a lake. Returns its identity. What is copied is verified on the way; what has no checksums,
+    /// because version 0.1.0 wrote it, is copied as it is.
     ///
     /// # Errors
-    /// As [`Lake::publish`], or the object was replaced since it was found.
+    /// As [`Lake::publish`], the object was replaced since it was found, or it is not what was written: then there is no copy.
     pub async fn copy(
         &self,
         path: &Path,
@@ -180,13 +189,20 @@ impl ExportPlace {
         replaces: bool,
     ) -> Result<Option<String>, LakeError> {
         let stored = lake.stored(entry).await?;
+        let mut proof = lake.proof_of(entry).await?;
         let mut stage = self.store.stage()?;
         let mut at = 0;
         while at < stored.bytes() {
             let end = (at + PIECE_BYTES).min(stored.bytes());
             let piece = stored.fetch(at..end).await?;
+            if let Some(proof) = &mut proof {
+                proof.update(&piece);
+            }
             io::Write::write_all(&mut stage, &piece).map_err(|source| self.disk(source))?;
             at = end;
+        }
+        if let Some(proof) = proof {
+            proof.verify()?;
         }
         self.publish(path, stage, replaces).await
     }

@@ -144,6 +144,10 @@ impl Lake {
     pub async fn check_readable(&self) -> Result<(), LakeError> {
         match &self.inner.place {
             Place::Local(root) if root.is_dir() => Ok(()),
+            Place::Local(root) if root.exists() => {
+                let source = std::io::ErrorKind::NotADirectory.into();
+                Err(LakeError::Disk { path: root.clone(), source })
+            }
             Place::Local(root) => Err(LakeError::NoFolder(root.clone())),
             Place::Remote(remote) => {
                 let root = self.full(&Path::default());

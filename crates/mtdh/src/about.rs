@@ -18,6 +18,8 @@ pub struct About {
     pub sets: Vec<WantedSet>,
     /// The names of these sets, each with its days.
     pub names: Vec<String>,
+    /// What it is about, in words for people; `None`: what the flags say.
+    pub plain: Option<String>,
 }
 
 /// What a verb is about without a `lake.toml`.
@@ -75,7 +77,7 @@ pub async fn about(
     };
     let selection = by_flags(&filter, days)?;
     check_venues(context, &selection).await?;
-    Ok(About { selections: vec![selection], sets: Vec::new(), names: Vec::new() })
+    Ok(About { selections: vec![selection], sets: Vec::new(), names: Vec::new(), plain: None })
 }
 
 async fn wanted(context: &Context, by: &Narrowing) -> Result<Option<About>> {
@@ -85,7 +87,7 @@ async fn wanted(context: &Context, by: &Narrowing) -> Result<Option<About>> {
             "nothing that lake.toml wants is left by these flags; --everything is about all that they select"
         );
     }
-    let mut about = About { selections: Vec::new(), sets: Vec::new(), names: Vec::new() };
+    let mut about = About { selections: Vec::new(), sets: Vec::new(), names: Vec::new(), plain: None };
     for chosen in sets {
         check_venues(context, &chosen.selection).await?;
         let days = chosen.selection.days;
@@ -93,7 +95,9 @@ async fn wanted(context: &Context, by: &Narrowing) -> Result<Option<About>> {
         about.selections.push(chosen.selection);
         about.sets.push(chosen.set);
     }
-    note(&format!("about what lake.toml wants: {}", about.names.join("; ")));
+    let plain = format!("about what lake.toml wants: {}", about.names.join("; "));
+    note(&plain);
+    about.plain = Some(plain);
     Ok(Some(about))
 }
 
@@ -106,14 +110,13 @@ async fn asked(context: &Context, by: &Narrowing) -> Result<Option<About>> {
         return Ok(None);
     }
     let count = many(found.asked.len() as u64, "selection");
-    note(&format!(
-        "about what was asked of this lake, {count}; --everything is about the venues' whole lists"
-    ));
+    let plain = format!("about what was asked of this lake, {count}");
+    note(&format!("{plain}; --everything is about the venues' whole lists"));
     let selections: Vec<Selection> = found.asked.into_iter().map(|asked| asked.selection).collect();
     for selection in &selections {
         check_venues(context, selection).await?;
     }
-    Ok(Some(About { selections, sets: Vec::new(), names: Vec::new() }))
+    Ok(Some(About { selections, sets: Vec::new(), names: Vec::new(), plain: Some(plain) }))
 }
 
 impl About {

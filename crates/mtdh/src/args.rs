@@ -472,6 +472,9 @@ pub struct ValidateArgs {
     /// With --deep: ask Tardis whether its files have changed since they were downloaded
     #[arg(long, requires = "deep")]
     pub recheck: bool,
+    /// Write a report, in the format of its ending: .json or .html
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub report: Vec<PathBuf>,
     #[command(flatten)]
     pub source: SourceArgs,
 }

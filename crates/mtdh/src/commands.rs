@@ -21,6 +21,7 @@ mod paths;
 mod pipeline;
 mod publish;
 mod rekey;
+mod reports;
 mod rm;
 mod runs;
 mod schema;

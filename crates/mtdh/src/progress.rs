@@ -94,6 +94,10 @@ fn line(reading: &PhaseReading, age: Duration) -> String {
         parts.push(format!("{:.0} %", (share * 100.0).floor()));
     }
     let done = reading.items_done;
+    if reading.items == 0 && done == 0 && reading.bytes == 0 {
+        // Nothing is counted: that it goes on is all that can be said.
+        return format!("{}  {}", reading.name, words(age));
+    }
     parts.push(match reading.items {
         0 => many(done, reading.noun),
         items => format!("{} of {}", count(done.min(items)), many(items, reading.noun)),
@@ -140,6 +144,7 @@ mod tests {
     fn lines() {
         let cases = [
             (reading(0, 7, 0, 0), 5, "checking  7 files"),
+            (reading(0, 0, 0, 0), 125, "checking  2 min"),
             (reading(2_720, 0, 0, 0), 5, "checking  0 %  0 of 2,720 files"),
             (reading(4, 1, 0, 0), 20, "checking  25 %  1 of 4 files  60 s left"),
             (

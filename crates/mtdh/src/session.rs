@@ -37,13 +37,31 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// Another command on the same lake; `words` are as a shell takes them.
+    pub fn command_on_lake(&self, words: &str) -> String {
+        match &self.lake_flag {
+            None => format!("mtdh {words}"),
+            Some(lake) if lake.contains("://") => {
+                format!("mtdh {words} --lake {}", shell_word(&without_credentials(lake)))
+            }
+            Some(lake) => format!("mtdh {words} --lake {}", shell_word(lake)),
+        }
+    }
+
+    /// This command with another word in the place of one of its words; empty: with none.
+    pub fn command_with(&self, word: &str, instead: &str) -> String {
+        let mut is_done = false;
+        let words = self.command.split(' ').filter_map(|of| {
+            let is_meant = of == word && !is_done;
+            is_done |= is_meant;
+            if is_meant { Some(instead).filter(|instead| !instead.is_empty()) } else { Some(of) }
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
     /// Another command about the same selection: by its flags, on the same lake.
     pub fn command_of(&self, verb: &str, args: &SelectionArgs) -> String {
-        let mut words = vec!["mtdh".to_owned(), verb.to_owned()];
-        if let Some(lake) = &self.lake_flag {
-            let lake = if lake.contains("://") { without_credentials(lake) } else { lake.clone() };
-            words.extend(["--lake".to_owned(), shell_word(&lake)]);
-        }
+        let mut words = vec![self.command_on_lake(verb)];
         let SelectionArgs { start_date, end_date, filters } = args;
         if let Some(days) = start_date {
             words.extend(["--start-date".to_owned(), days.first().to_string()]);

@@ -21,6 +21,7 @@ use mtdh_engine::instruments::Removed;
 use mtdh_engine::judgement::{Judgement, Waits};
 use mtdh_engine::report::formats::Form;
 use mtdh_engine::report::{Document, FindingLine, Head, findings_table};
+use mtdh_engine::runs::phase::{Phases, seen_by};
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::validate::Depth;
 use mtdh_engine::validate::verdict::ExportGrace;
@@ -42,12 +43,13 @@ use crate::runtime::{wait, wait_briefly};
 pub struct Run {
     stop: CancellationToken,
     progress: Arc<Progress>,
+    phases: Arc<Phases>,
     on_progress: Option<Py<PyAny>>,
 }
 
 impl Run {
     pub fn new(on_progress: Option<Py<PyAny>>) -> Run {
-        Run { stop: CancellationToken::new(), progress: Arc::default(), on_progress }
+        Run { stop: CancellationToken::new(), progress: Arc::default(), phases: Arc::default(), on_progress }
     }
 
     /// Cancelled when Python interrupts.
@@ -66,6 +68,7 @@ impl Run {
         py: Python<'_>,
         work: impl Future<Output = Result<T, EngineError>> + Send,
     ) -> PyResult<T> {
+        let work = seen_by(self.phases.clone(), work);
         let done = wait(py, work, &self.stop, |py| self.tell(py))?;
         self.tell(py)?;
         done.map_err(|error| raised(py, error))
@@ -73,17 +76,25 @@ impl Run {
 
     fn tell(&self, py: Python<'_>) -> PyResult<()> {
         let Some(callback) = &self.on_progress else { return Ok(()) };
-        let read = self.progress.read();
+        let (run, phase) = (self.progress.read(), self.phases.read_or_last());
+        // Work without files or instrument-days of its own is counted by its phases.
+        let (tasks, tasks_done, bytes, failures) = match phase {
+            Some(of) if run.tasks == 0 => {
+                (of.items, of.items_done, of.bytes_done.max(of.bytes_read), of.failed)
+            }
+            _ => (run.tasks, run.tasks_done, run.bytes, run.failures),
+        };
         let counters = PyDict::new(py);
         for (name, count) in [
-            ("tasks", read.tasks),
-            ("tasks_done", read.tasks_done),
-            ("bytes", read.bytes),
-            ("rows", read.rows),
-            ("failures", read.failures),
+            ("tasks", tasks),
+            ("tasks_done", tasks_done),
+            ("bytes", bytes),
+            ("rows", run.rows),
+            ("failures", failures),
         ] {
             counters.set_item(name, count)?;
         }
+        counters.set_item("phase", phase.map(|of| of.name))?;
         callback.call1(py, (counters,)).map(drop)
     }
 }

@@ -147,7 +147,7 @@ def vendor_lake(tmp_path_factory):
 def test_a_callback_hears_of_the_run(vendor_lake):
     heard = []
     report = download(vendor_lake, heard.append)
-    assert set(heard[0]) == {"tasks", "tasks_done", "bytes", "rows", "failures"}
+    assert set(heard[0]) == {"tasks", "tasks_done", "bytes", "rows", "failures", "phase"}
     assert heard[-1]["tasks_done"] == heard[-1]["tasks"] == 2 and heard[-1]["rows"] == report.rows
     assert all(earlier["rows"] <= later["rows"] for earlier, later in zip(heard, heard[1:]))
 

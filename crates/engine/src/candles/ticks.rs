@@ -24,6 +24,7 @@ use super::task::CandleTask;
 use crate::download::error::ConvertError;
 use crate::error::EngineError;
 use crate::files::convert::read_vendor_file;
+use crate::runs::phase::{self, Phase};
 
 /// The candles of one instrument's trades, twice: of all trades, and of the buyers' trades alone.
 struct Ticks {
@@ -122,11 +123,13 @@ pub(crate) fn of_files(
 ) -> Result<(Option<String>, BTreeMap<Timeframe, Series>), EngineError> {
     let mut ticks = Ticks::new(timeframes);
     let mut key = None;
+    let phase = phase::begin("reading files", "file", files.len());
     for file in files {
+        let _file_done = phase.item();
         let failed = |source| EngineError::Candles { of: file.display().to_string(), source };
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.ends_with(".csv") || name.ends_with(".gz") {
-            for name in read_csv(file, &mut ticks, stop)? {
+            for name in read_csv(file, &mut ticks, stop, &phase)? {
                 same(&mut key, Some(name)).map_err(failed)?;
             }
         } else {
@@ -152,9 +155,14 @@ fn next_day(us: i64) -> i64 {
 }
 
 /// Reads trades as the vendor writes them. Returns the instruments of the rows.
-fn read_csv(file: &Path, ticks: &mut Ticks, stop: &CancellationToken) -> Result<Vec<String>, EngineError> {
+fn read_csv(
+    file: &Path,
+    ticks: &mut Ticks,
+    stop: &CancellationToken,
+    phase: &Phase,
+) -> Result<Vec<String>, EngineError> {
     let mut refused = None;
-    let read = read_vendor_file(file, DataType::Trades, stop, |batch| {
+    let read = read_vendor_file(file, DataType::Trades, stop, phase, |batch| {
         ticks.take(&batch).map_err(|error| {
             refused = Some(error);
             ConvertError::Interrupted

@@ -17,6 +17,7 @@ use super::series::bars;
 use super::{CheckPlan, CheckReport};
 use crate::candles::ticks;
 use crate::error::{EngineError, FileError};
+use crate::runs::phase;
 
 /// A file of candles.
 pub(crate) struct CandleFile {
@@ -37,7 +38,11 @@ pub async fn check_candle_files(
     time_unit: Option<TimeUnit>,
     stop: &CancellationToken,
 ) -> Result<CheckReport, EngineError> {
-    let (fine, coarse) = (open(base, None, time_unit).await?, open(aggregated, None, time_unit).await?);
+    let phase = phase::begin("checking candles", "file", 2);
+    let fine = open(base, None, time_unit).await?;
+    phase.done();
+    let coarse = open(aggregated, None, time_unit).await?;
+    phase.done();
     let (short, long) = (fine.series.timeframe, coarse.series.timeframe);
     if long.us() <= short.us() || long.us() % short.us() != 0 {
         let reason = format!(

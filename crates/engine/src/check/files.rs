@@ -28,6 +28,7 @@ use crate::download::error::ConvertError;
 use crate::error::{EngineError, FileError};
 use crate::files::convert::{VendorRows, data_type_of, of_name, read_vendor_file};
 use crate::files::user_columns::{ColumnsError, UserColumns};
+use crate::runs::phase::{self, Phase};
 
 /// Batches of a CSV file that are decoded ahead of the checks.
 const BATCHES_AHEAD: usize = 4;
@@ -68,8 +69,15 @@ pub async fn check_files(
 ) -> Result<CheckReport, EngineError> {
     let mut report = CheckReport { files: files.len(), ..CheckReport::default() };
     let mut subjects: BTreeMap<(Option<InstrumentKey>, Option<Day>), Vec<Opened>> = BTreeMap::new();
+    let phase = phase::begin("checking", "file", files.len());
     for file in files {
-        let opened = open(file, hints, plan, stop, &mut report).await?;
+        // One that is not there is refused where it is opened.
+        let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+        // A CSV file is read twice.
+        phase.weigh(if is_csv(file) { 2 * bytes } else { bytes });
+    }
+    for file in files {
+        let opened = open(file, hints, plan, stop, &phase, &mut report).await?;
         // A file without a day is grouped with those of the day of its first row.
         let day = opened.day.or(opened.first_day);
         subjects.entry((opened.key.clone(), day)).or_default().push(opened);
@@ -102,14 +110,16 @@ async fn open(
     hints: &FileHints,
     plan: &CheckPlan,
     stop: &CancellationToken,
+    phase: &Phase,
     report: &mut CheckReport,
 ) -> Result<Opened, EngineError> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let named =
         VendorFile::from_official_name(&name).or_else(|| VendorFile::from_path(&file.to_string_lossy()));
     let unreadable = |error| FileError::Lake(error).of(file);
-    let (pairs, data_type, mut rows) = if name.ends_with(".csv") || name.ends_with(".gz") {
-        let (data_type, read, rows) = open_csv(file, hints.data_type, stop).await?;
+    let mut part = None;
+    let (pairs, data_type, mut rows) = if is_csv(file) {
+        let (data_type, read, rows) = open_csv(file, hints.data_type, stop, phase).await?;
         if plan.has(Group::Completeness) {
             report.findings.extend(rejected(&read.rejected));
             *report.looked_at.entry("rejected_rows").or_default() += u64::from(read.rows_in > 0);
@@ -118,6 +128,7 @@ async fn open(
     } else {
         let (lake, entry) = open_file(file).await.map_err(unreadable)?;
         let (pairs, schema) = lake.pairs(&entry).await.map_err(unreadable)?;
+        part = Some((phase.part(0, entry.bytes), lake.rows_by_footer(&entry).await.map_err(unreadable)?));
         let told = pairs.get("mtdh.data_type").and_then(|name| name.parse().ok());
         let is_ours = told.is_some() && hints.data_type.is_none_or(|given| Some(given) == told);
         let data_type = match hints.data_type.or(told) {
@@ -148,7 +159,16 @@ async fn open(
     let key = hints.key.clone().or(told).or_else(|| first.as_ref().and_then(first_key));
     let only = (key.clone(), choice, file.display().to_string());
     let all = futures::stream::iter(first.map(Ok)).chain(rows);
-    let rows = all.map(move |batch| of_one(batch?, &only)).boxed();
+    let (file_done, mut seen) = (phase.item(), 0);
+    let of_batch = move |batch: Result<RecordBatch, LakeError>| {
+        let (_file_done, batch) = (&file_done, batch?);
+        seen += batch.num_rows() as u64;
+        if let Some((part, rows)) = &mut part {
+            part.reached(seen as f64 / (*rows).max(1) as f64);
+        }
+        of_one(batch, &only)
+    };
+    let rows = all.map(of_batch).boxed();
     Ok(Opened {
         path: file.to_owned(),
         rows,
@@ -159,27 +179,33 @@ async fn open(
     })
 }
 
+/// Whether a file is a CSV file as the vendor writes it, by its name.
+fn is_csv(file: &Path) -> bool {
+    file.extension().is_some_and(|ending| ending == "csv" || ending == "gz")
+}
+
 /// A user's CSV file as the vendor writes it, and its rows as a stream. It is read twice: whether it is refused is known only at its
 /// end, and nothing may be said of a file that is.
 async fn open_csv(
     file: &Path,
     data_type: Option<DataType>,
     stop: &CancellationToken,
+    phase: &Phase,
 ) -> Result<(DataType, VendorRows, Batches), EngineError> {
-    let (path, ending) = (file.to_owned(), stop.clone());
+    let (path, ending, heard) = (file.to_owned(), stop.clone(), phase.clone());
     let scan = tokio::task::spawn_blocking(move || {
         let data_type = data_type.map_or_else(|| data_type_of(&path), Ok)?;
-        let read = read_vendor_file(&path, data_type, &ending, |_| Ok(()))?;
+        let read = read_vendor_file(&path, data_type, &ending, &heard, |_| Ok(()))?;
         Ok::<_, ConvertError>((data_type, read))
     });
     let scan = scan.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
     let failed = |source| EngineError::Convert { file: file.display().to_string(), source };
     let (data_type, read) = scan.map_err(failed)?;
     let (sender, receiver) = tokio::sync::mpsc::channel(BATCHES_AHEAD);
-    let (path, ending) = (file.to_owned(), stop.clone());
+    let (path, ending, heard) = (file.to_owned(), stop.clone(), phase.clone());
     tokio::task::spawn_blocking(move || {
         let send = |batch| sender.blocking_send(Ok(batch)).map_err(|_| ConvertError::Interrupted);
-        if let Err(error) = read_vendor_file(&path, data_type, &ending, send) {
+        if let Err(error) = read_vendor_file(&path, data_type, &ending, &heard, send) {
             let reason = format!("it was changed while it was read: {}", chain(&error));
             // Nobody reads any more: then the error is of no interest either.
             let _unread =

@@ -51,7 +51,7 @@ pub async fn check_lake_reference(
     let timeframe = reference.timeframe;
     let mut days = BTreeMap::new();
     let mut keys: BTreeSet<InstrumentKey> = named.cloned().into_iter().collect();
-    let phase = phase::days("comparing with the exchange", selection.days);
+    let phase = phase::days("listing", selection.days);
     for day in selection.days.days() {
         let _day_done = phase.item();
         let (stored, units) =
@@ -70,7 +70,10 @@ pub async fn check_lake_reference(
         report.notes.push(format!("cross-source: {others} instruments are of venues without a reference"));
         keys.retain(|key| Market::of_venue(key.venue()).is_some());
     }
+    drop(phase);
+    let phase = phase::begin("comparing with the exchange", "instrument", keys.len());
     for key in &keys {
+        let _key_done = phase.item();
         let mut opened: Option<(Option<&String>, Opened)> = None;
         for (day, (stored, units, names, trades)) in &days {
             if stop.is_cancelled() {
@@ -151,6 +154,7 @@ pub async fn check_files_reference(
     let Some(first) = files.first() else { return Ok(CheckReport::default()) };
     let mut report = CheckReport { files: files.len(), ..CheckReport::default() };
     let timeframe = reference.timeframe;
+    let _phase = phase::begin("comparing with the exchange", "file", files.len());
     let (of, ours) = if has_candles(first)? {
         if files.len() > 1 {
             return Err(wrong(&files[1], "give one file of candles".to_owned()));

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Context, Work};
 use crate::candles::{CandlePlan, CandleRun, CandleSummary, Remake, plan};
+use crate::runs::phase;
 use crate::runs::progress::Progress;
 use crate::runs::summary::new_run_id;
 use crate::selection::Selection;
@@ -74,7 +75,9 @@ impl Context {
             let mut selection = selection.clone();
             if selection.venues.is_empty() {
                 let mut venues: BTreeSet<String> = self.venues_of_tables(&selection).await?;
+                let phase = phase::days("listing", selection.days);
                 for day in selection.days.days() {
+                    let _day_done = phase.item();
                     venues.extend(self.lake.venues(day).await?);
                 }
                 selection.venues = venues.into_iter().collect();

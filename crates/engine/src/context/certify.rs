@@ -13,6 +13,7 @@ use crate::certify::kept::{KeptCertificate, document_of, kept};
 use crate::certify::{Certified, certificate_of, parsed, read_certificate};
 use crate::check::lake::now_us;
 use crate::error::EngineError;
+use crate::runs::phase;
 use crate::selection::Selection;
 use crate::validate::leaves::Leaves;
 use crate::validate::{Depth, reason_not_to_write, validate};
@@ -49,9 +50,12 @@ impl Context {
             }
             let selection = &self.with_venues_of_tables(selection).await?;
             let mut notes = Vec::new();
+            let phase = phase::days("reading instrument tables", selection.days);
             for day in selection.days.days() {
+                let _day_done = phase.item();
                 notes.extend(self.look_again(day, selection).await?);
             }
+            drop(phase);
             let certified_us = now_us();
             let are_bytes_proved = by == CertifyBy::Bytes;
             let depth = match Day::containing_us(certified_us) {

@@ -12,6 +12,7 @@ use crate::instruments::{InstrumentsReport, Removed, write_instruments};
 use crate::names::suggestions;
 use crate::query::newest_table;
 use crate::rekey::{RekeyOptions, RekeyReport, rekey};
+use crate::runs::phase;
 use crate::selection::Selection;
 
 impl Context {
@@ -68,6 +69,8 @@ impl Context {
                 Some(day) => day,
                 None => newest().await?.ok_or(EngineError::NoInstrumentTable)?,
             };
+            let phase = phase::begin("reading instrument tables", "day", 1);
+            let _day_done = phase.item();
             let rows = self.lake.instruments(day).await?.ok_or(EngineError::NoInstruments(day))?;
             Ok((day, rows))
         })

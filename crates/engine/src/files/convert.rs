@@ -25,6 +25,7 @@ use crate::download::partition::{Input, decode_file};
 use crate::error::EngineError;
 use crate::export::{ExportError, Exporter, OutputForm, shown};
 use crate::files::unfinished::Unfinished;
+use crate::runs::phase::{self, Phase};
 
 /// The result of a conversion.
 #[derive(Clone, Debug, Serialize)]
@@ -131,7 +132,10 @@ fn convert(
     };
     let mut writer = Exporter::new(table.data_type, form, BufWriter::new(sink)).map_err(unwritten)?;
     let opened = open(file, spooled.as_ref())?;
-    let read = read(file, opened, table, key, stop, |batch| writer.write(&batch).map_err(unwritten))?;
+    let phase = phase::begin("converting", "file", 1);
+    phase.weigh(opened.metadata().map_err(ConvertError::Read)?.len());
+    let _file_done = phase.item();
+    let read = read(file, opened, table, key, stop, &phase, |batch| writer.write(&batch).map_err(unwritten))?;
     let pairs = [
         ("mtdh.data_type", table.data_type.to_string()),
         ("mtdh.rows_in", read.rows_in.to_string()),
@@ -183,9 +187,10 @@ pub(crate) fn read_vendor_file(
     file: &Path,
     data_type: DataType,
     stop: &CancellationToken,
+    phase: &Phase,
     take: impl FnMut(RecordBatch) -> Result<(), ConvertError>,
 ) -> Result<VendorRows, ConvertError> {
-    read(file, open(file, None)?, data_type.table(), None, stop, take)
+    read(file, open(file, None)?, data_type.table(), None, stop, phase, take)
 }
 
 fn read(
@@ -194,6 +199,7 @@ fn read(
     table: &'static Table,
     key: Option<&InstrumentKey>,
     stop: &CancellationToken,
+    phase: &Phase,
     mut take: impl FnMut(RecordBatch) -> Result<(), ConvertError>,
 ) -> Result<VendorRows, ConvertError> {
     let bytes = file.metadata().map_err(ConvertError::Read)?.len();
@@ -202,7 +208,8 @@ fn read(
         return Ok(VendorRows::default());
     }
     let mut keys = Keys { given: key.cloned(), names: Vec::new(), cells: Vec::new(), dictionary: None };
-    let input = Input { reader: Box::new(BufReader::with_capacity(1 << 16, file)), bytes };
+    let counted = Counted { file, phase: phase.clone() };
+    let input = Input { reader: Box::new(BufReader::with_capacity(1 << 16, counted)), bytes };
     let mut rows_out = 0;
     let decoded = decode_file(input, table, Expectation::default(), stop, |rows| {
         let column = keys.column(&rows, table)?;
@@ -223,6 +230,20 @@ fn read(
         rejected: decoded.rejects.iter().map(line).collect(),
         inexact_numbers: decoded.names.iter().map(|n| n.tally.inexact_numbers).sum(),
     })
+}
+
+/// A file whose bytes a phase hears of.
+struct Counted {
+    file: File,
+    phase: Phase,
+}
+
+impl Read for Counted {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(into)?;
+        self.phase.advance(count as u64);
+        Ok(count)
+    }
 }
 
 /// The table with the file's header. Trades and liquidations have the same header, as do quotes and book_ticker: there the

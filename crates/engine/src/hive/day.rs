@@ -17,6 +17,7 @@ use super::error::HiveError;
 use super::find::{Wanted, is_meant};
 use super::{HiveReport, HiveRequest, TableReport};
 use crate::error::EngineError;
+use crate::runs::phase::Phase;
 
 /// Files that are copied or written at the same time.
 const CONCURRENT: usize = 8;
@@ -41,6 +42,8 @@ pub(super) struct DayWork<'a> {
     pub wanted: Vec<Wanted>,
     /// Objects of the day that cannot be trusted.
     pub untrusted: &'a BTreeMap<String, String>,
+    /// Hears of the bytes of objects.
+    pub phase: &'a Phase,
 }
 
 impl DayWork<'_> {
@@ -60,11 +63,14 @@ impl DayWork<'_> {
         let mut making = Vec::new();
         for (path, objects) in &wanted {
             match self.is_due(path, objects, &mut files, &listed).await? {
-                Due::Not => {}
+                Due::Not => self.phase.advance(bytes_of(objects)),
                 Due::Is { replaces } => {
                     making.push(Making { path: path.clone(), objects: objects.clone(), replaces });
                 }
-                Due::Others => report.changed_by_others.add(|| path.clone()),
+                Due::Others => {
+                    self.phase.advance(bytes_of(objects));
+                    report.changed_by_others.add(|| path.clone());
+                }
             }
         }
         let mut removing = Vec::new();
@@ -235,7 +241,8 @@ impl DayWork<'_> {
                 (making, made)
             })
             .buffered(CONCURRENT);
-        while let Some((Making { path, .. }, made)) = made.next().await {
+        while let Some((Making { path, objects, .. }, made)) = made.next().await {
+            self.phase.advance(bytes_of(&objects));
             let made = match made {
                 Ok(made) => made,
                 Err(error) if is_of_object(&error) => {
@@ -324,6 +331,10 @@ enum How {
     Linked,
     Copied,
     Compacted,
+}
+
+fn bytes_of(objects: &[Wanted]) -> u64 {
+    objects.iter().map(|object| object.entry.bytes).sum()
 }
 
 fn sums(sources: &[Source]) -> (u64, u64) {

@@ -33,7 +33,11 @@ pub(crate) async fn export(lake: &Lake, request: &HiveRequest) -> Result<HiveRep
     }
     let place = lake.export_place(&request.place).await;
     let place = place.map_err(|source| HiveError::of_place(&request.place, source))?;
-    export_into(lake, &place, request, &there).await
+    let exported = export_into(lake, &place, request, &there).await;
+    if let Err(EngineError::Hive(HiveError::NotEmpty { .. })) = &exported {
+        place.leave();
+    }
+    exported
 }
 
 async fn export_into(
@@ -59,12 +63,14 @@ async fn export_into(
             report.not_exported.add(|| format!("{path}: {reason}"));
         }
         let before = exported.iter().filter(|(table, of)| *of == day && request.tables.takes(*table));
+        phase.weigh(wanted.values().flatten().map(|object| object.entry.bytes).sum());
         let all: BTreeSet<HiveTable> =
             wanted.keys().copied().chain(before.map(|(table, _)| *table)).collect();
         for table in all {
             let wanted = wanted.remove(&table).unwrap_or_default();
             let untrusted = &untrusted;
-            let work = DayWork { lake, place, request, has_delta, table, day, wanted, untrusted };
+            let phase = &phase;
+            let work = DayWork { lake, place, request, has_delta, table, day, wanted, untrusted, phase };
             work.run(&mut report).await?;
             tables.insert(table);
         }
@@ -72,7 +78,9 @@ async fn export_into(
     }
     if has_delta {
         tables.extend(exported.iter().map(|(table, _)| *table));
+        let phase = phase::begin("writing logs", "table", tables.len());
         for table in tables {
+            let _table_done = phase.item();
             let version = bring(place, table).await?;
             report.tables.entry(table.to_string()).or_default().delta_version = version;
         }
@@ -96,7 +104,10 @@ async fn refuse_missing(
     days: impl Iterator<Item = Day>,
 ) -> Result<(), EngineError> {
     let (mut count, mut first) = (0, None);
+    let days: Vec<Day> = days.collect();
+    let phase = phase::begin("looking for what is missing", "day", days.len());
     for day in days {
+        let _day_done = phase.item();
         let missing = find(lake, request, day).await?.missing;
         count += missing.count;
         first = first.or_else(|| missing.names.first().cloned());

@@ -13,6 +13,7 @@ use mtdh_lake::tables::reports::Missing;
 
 use super::whole::{self, Subscribed, cover, gaps_of};
 use crate::error::EngineError;
+use crate::runs::phase;
 use crate::selection::Selection;
 use crate::validate::proof::{read_sample, verify_bytes};
 use crate::validate::{Depth, Line, MissingPartition, ValidationReport, reason_not_to_write, write_reports};
@@ -47,7 +48,9 @@ pub(crate) async fn validate(
         selection.venues = venues(&lake, &selection).await?;
     }
     let selection = &selection;
+    let phase = phase::days("validating", selection.days);
     for day in selection.days.days() {
+        let _day_done = phase.item();
         let mut recorded = recorded(&lake, selection, day).await?;
         let trust = match depth {
             Depth::Listing => Verify::Index,
@@ -90,7 +93,9 @@ pub(crate) async fn validate(
 /// The venues of which the days have captures, parts or objects.
 async fn venues(lake: &Lake, selection: &Selection) -> Result<Vec<String>, EngineError> {
     let mut venues = BTreeSet::new();
+    let phase = phase::days("listing recordings", selection.days);
     for day in selection.days.days() {
+        let _day_done = phase.item();
         venues.extend(lake.venues(day).await?);
         let parts = lake.partitions_with_parts(day).await?;
         venues.extend(parts.into_iter().map(|of| of.key.venue().to_owned()));

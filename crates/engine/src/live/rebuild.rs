@@ -16,6 +16,7 @@ use super::plan::Keys;
 use super::player::{Played, Player, by_session, sessions_of_day};
 use super::{LiveError, checks, whole};
 use crate::check::kept::CheckLine;
+use crate::runs::phase;
 use crate::{EngineError, InstrumentKey};
 
 /// What a rebuild of a venue's day found.
@@ -66,7 +67,9 @@ pub async fn rebuild_day(lake: &Lake, exchange: &str, day: Day) -> Result<Rebuil
     if lake.partitions_with_parts(day).await?.is_empty() {
         whole::narrow_gaps(&beside, day, &partitions).await?;
     }
+    let phase = phase::begin("comparing", "partition", partitions.len());
     for partition in partitions {
+        let _partition_done = phase.item();
         compare(lake, &beside, &partition, &mut rebuilt).await?;
     }
     for partition in whole::make_empty(lake, &beside, exchange, day).await? {
@@ -243,7 +246,9 @@ async fn play(
 ) -> Result<Published, EngineError> {
     let mut player = Player::new();
     let mut published = Published::default();
+    let phase = phase::outermost("playing captures", "segment", segments.len());
     for name in segments {
+        let _segment_done = phase.item();
         let reader = lake.read_segment(name).await?;
         let mut reader = reader.ok_or_else(|| LiveError::Hole {
             exchange: name.venue.clone(),

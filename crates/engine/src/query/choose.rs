@@ -17,6 +17,7 @@ use mtdh_lake::{Entry, Lake, LakeError, LakePath};
 use super::{MOST_DAYS_ASKED_FOR, ReadRequest, TickTable, days_of, exchange};
 use crate::error::EngineError;
 use crate::names::suggestions;
+use crate::runs::phase;
 
 /// Looks for objects, and reads of tables, at the same time.
 const CONCURRENT: usize = 16;
@@ -163,6 +164,7 @@ pub(crate) async fn by_day(
 
 async fn of_origin(lake: &Lake, request: &ReadRequest, against: Against) -> Result<DayStream, EngineError> {
     let days = days_to_look_at(request);
+    let phase = phase::outermost("looking for objects", "day", days.len());
     let listed = Arc::new(Listed::of(lake, request, &days).await?);
     let (names, patterns) = names_and_patterns(request);
     let mut keys: Vec<InstrumentKey> = Vec::new();
@@ -195,7 +197,8 @@ async fn of_origin(lake: &Lake, request: &ReadRequest, against: Against) -> Resu
             Ok(chosen)
         }
     };
-    Ok(futures::stream::iter(days).map(of_day).buffered(CONCURRENT).boxed())
+    let days = futures::stream::iter(days).map(of_day).buffered(CONCURRENT);
+    Ok(days.inspect(move |_| phase.done()).boxed())
 }
 
 /// The instruments of a request: those that are named, and patterns.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{DataType as ArrowType, Field, Schema, SchemaRef, TimeUnit};
 use futures::stream::BoxStream;
@@ -21,6 +23,7 @@ use super::exchange::{self, rows_of_window};
 use super::request::with_views;
 use super::{Form, ReadRequest, TickTable, worth};
 use crate::error::EngineError;
+use crate::runs::phase::{self, Phase};
 
 /// Batches of rows, in order.
 pub type RowStream = BoxStream<'static, Result<RecordBatch, EngineError>>;
@@ -43,6 +46,7 @@ struct Reading {
     schema: SchemaRef,
     form: Form,
     cost: Arc<ReadCost>,
+    phase: Phase,
 }
 
 /// The rows of chosen objects. What reading them costs is added to `cost`.
@@ -112,7 +116,9 @@ fn ordered(
     });
     let within_us = request.within_us.clone();
     let cost = cost.clone();
-    let reading = Reading { lake: lake.clone(), clock, within_us, columns, schema, form, cost };
+    let phase = phase::outermost("reading rows", "object", objects.len());
+    objects.iter().for_each(|object| phase.weigh(object.entry.bytes));
+    let reading = Reading { lake: lake.clone(), clock, within_us, columns, schema, form, cost, phase };
     let batches = match (order, request.clock_of_rows()) {
         (Order::ByKey, Clock::Arrival) => as_stored(reading, objects),
         (Order::ByKey, Clock::Exchange) => by_exchange(reading, objects),
@@ -234,10 +240,14 @@ impl Reading {
         for look in 1.. {
             match self.lake.row_groups(&entry, &wanted, &self.cost).await {
                 Ok(groups) => {
-                    return Ok(groups
-                        .into_iter()
-                        .map(|group| self.group(&entry, group, valuation.clone()))
-                        .collect());
+                    // Its row groups are of about one size. Without any it is done at once.
+                    let whole = Arc::new(self.phase.part(1, entry.bytes % groups.len().max(1) as u64));
+                    let of_each = entry.bytes / groups.len().max(1) as u64;
+                    let group = |group| {
+                        let done = (whole.clone(), self.phase.part(0, of_each));
+                        self.group(&entry, group, valuation.clone(), done)
+                    };
+                    return Ok(groups.into_iter().map(group).collect());
                 }
                 Err(error) if error.is_changed() && look < LOOKS && !self.form.is_pinned => {
                     // Replaced since it was chosen: what is there now is read.
@@ -252,7 +262,7 @@ impl Reading {
     /// The rows of objects in a range, sorted on a thread of the runtime.
     fn sorted(self, within_us: Range<i64>, objects: Vec<ChosenObject>) -> RowStream {
         let (sender, receiver) = self.form.channel();
-        let Reading { schema, lake, columns, cost, clock, .. } = self;
+        let Reading { schema, lake, columns, cost, clock, phase, .. } = self;
         // The table of the rows' own day says what they are worth, else one beside it.
         let is_own = |object: &ChosenObject| {
             object.day.start_us() <= within_us.start && within_us.start < object.day.end_us()
@@ -266,7 +276,9 @@ impl Reading {
         }
         let worths: Vec<Told> =
             objects.iter().map(|object| worth_of_key.get(&object.key).cloned().flatten()).collect();
+        let span = span_of(&within_us, &objects);
         let entries: Vec<Entry> = objects.into_iter().map(|object| object.entry).collect();
+        let mut part = phase.part(entries.len(), entries.iter().map(|entry| entry.bytes).sum());
         let most_rows = rows_of_window(schema.fields().len());
         let sorted_schema = with_clock(&schema, clock);
         tokio::spawn(async move {
@@ -292,14 +304,27 @@ impl Reading {
         });
         let fitted = move |batch: Result<RecordBatch, LakeError>| {
             let wrong = |reason| LakeError::WrongTable { path: "the objects of a day".to_owned(), reason };
-            Ok(fit(&batch?, &schema).map_err(wrong)?)
+            let batch = batch?;
+            // Sorted by time: how far the time has come is how far the work has.
+            if let Some((within, last)) = span.as_ref().zip(last_time(&batch, clock)) {
+                part.reached((last - within.start) as f64 / (within.end - within.start) as f64);
+            }
+            Ok(fit(&batch, &schema).map_err(wrong)?)
         };
         received(receiver).map(fitted).boxed()
     }
 
-    fn group(&self, entry: &Entry, batches: Batches, valuation: Told) -> RowStream {
+    /// The rows of a row group; `done` is dropped with its last.
+    fn group(
+        &self,
+        entry: &Entry,
+        batches: Batches,
+        valuation: Told,
+        done: impl Send + 'static,
+    ) -> RowStream {
         let (schema, path) = (self.schema.clone(), entry.path.clone());
         let fitted = move |batch: Result<RecordBatch, LakeError>| {
+            let _done = &done;
             let wrong = |reason| LakeError::WrongTable { path: path.to_string(), reason };
             Ok(fit(&worth::added(batch?, valuation.as_ref()), &schema).map_err(wrong)?)
         };
@@ -315,6 +340,20 @@ fn with_clock(schema: &SchemaRef, clock: &str) -> SchemaRef {
     let time = ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     let clock = Arc::new(Field::new(clock, time, false));
     Arc::new(Schema::new(schema.fields().iter().cloned().chain([clock]).collect::<Vec<_>>()))
+}
+
+/// The part of a range that objects are of; `None`: none.
+fn span_of(within_us: &Range<i64>, objects: &[ChosenObject]) -> Option<Range<i64>> {
+    let days = objects.iter().map(|object| object.day);
+    let (first, last) = days.clone().min().zip(days.max())?;
+    let span = within_us.start.max(first.start_us())..within_us.end.min(last.end_us());
+    (span.start < span.end).then_some(span)
+}
+
+/// The time of a batch's last row, microseconds since the Unix epoch, UTC.
+fn last_time(batch: &RecordBatch, clock: &str) -> Option<i64> {
+    let times = batch.column_by_name(clock)?.as_primitive_opt::<TimestampMicrosecondType>()?;
+    times.values().last().copied()
 }
 
 /// A batch with the columns of a schema. A column that an older version did not write is null.

@@ -22,6 +22,7 @@ use super::choose::{Against, by_day, check_known};
 use super::exchange::parts;
 use super::{ChosenObject, Missing, ReadRequest, TickTable};
 use crate::error::EngineError;
+use crate::runs::phase::{self, Phase};
 use crate::selection::Filter;
 
 /// A table as users name it.
@@ -247,22 +248,24 @@ async fn measured(lake: &Lake, request: &TablesRequest, is_named: bool) -> Resul
     let request = &TablesRequest { filter, ..request.clone() };
     let Some(within_us) = range(lake, request).await? else { return Ok(futures::stream::empty().boxed()) };
     let named = expanded(lake, request, &within_us).await?;
+    let days = parts(&within_us).count();
+    let phase = phase::outermost("listing", "day", days * named.len());
     let mut streams: Vec<TableStream> = Vec::new();
     for table in named {
         streams.push(match table {
             TableName::Ticks(data_type) => {
                 let rows = request.rows(TickTable::Ticks(data_type), within_us.clone());
-                of_rows(lake, table, &rows, is_named, &request.filter).await?
+                of_rows(lake, table, &rows, is_named, &request.filter, &phase).await?
             }
             TableName::Candles(Some(timeframe)) => {
                 let rows = request.rows(TickTable::Candles(timeframe), within_us.clone());
-                of_rows(lake, table, &rows, is_named, &request.filter).await?
+                of_rows(lake, table, &rows, is_named, &request.filter, &phase).await?
             }
             TableName::Candles(None) => continue,
             TableName::Small(small) => of_small(lake, small, &within_us, is_named, request.origins()),
         });
     }
-    Ok(futures::stream::iter(streams).flatten().boxed())
+    Ok(futures::stream::iter(streams).flatten().inspect(move |_| phase.done()).boxed())
 }
 
 /// The tables of a request: all of them if none is named, and the timeframes that are there.
@@ -308,8 +311,9 @@ async fn of_rows(
     rows: &ReadRequest,
     is_named: bool,
     filter: &Filter,
+    phase: &Phase,
 ) -> Result<TableStream, EngineError> {
-    let is_measured = is_named || has_objects(lake, rows, filter).await?;
+    let is_measured = is_named || has_objects(lake, rows, filter, phase).await?;
     let against = if is_measured { Against::Tables } else { Against::Calendar };
     let days = by_day(lake, rows, against).await?;
     let kept = filter.clone();
@@ -337,9 +341,17 @@ async fn of_rows(
 }
 
 /// Whether the lake has any object of the rows.
-async fn has_objects(lake: &Lake, rows: &ReadRequest, filter: &Filter) -> Result<bool, EngineError> {
+async fn has_objects(
+    lake: &Lake,
+    rows: &ReadRequest,
+    filter: &Filter,
+    phase: &Phase,
+) -> Result<bool, EngineError> {
     let mut days = by_day(lake, rows, Against::Calendar).await?;
     while let Some(day) = days.try_next().await? {
+        // These days are looked at once more.
+        phase.expect(1);
+        phase.done();
         if day.objects.iter().any(|object| filter.takes(object.key.as_str())) {
             return Ok(true);
         }

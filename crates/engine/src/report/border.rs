@@ -7,7 +7,7 @@ use mtdh_core::text;
 use super::{Document, FindingLine, InstrumentDayLine};
 use crate::check::comparison::Comparison;
 
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     text::printable(text).into_owned()
 }
 
@@ -23,6 +23,7 @@ pub(super) fn printable(document: &Document) -> Document {
         subject: line(&document.subject),
         command: document.command.as_deref().map(line),
         selection: document.selection.iter().map(|(name, value)| (*name, line(value))).collect(),
+        scope: document.scope.as_deref().map(line),
         notes: document.notes.iter().map(|note| line(note)).collect(),
         findings: document.findings.iter().map(finding).collect(),
         instrument_days: document.instrument_days.iter().map(day).collect(),

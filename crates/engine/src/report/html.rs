@@ -1,24 +1,20 @@
-//! The report as one self-contained HTML page: nothing is requested, and one script of ours sorts, filters and saves. Without it all
-//! that is first can be read. Whoever serves the page needs no exception for it: its policy names the digests of script and style.
+//! The report of a check as a page.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use mtdh_core::check::grade::Grade;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::calendar::Calendar;
+use super::frame::{Frame, capitalised, many, tile};
 use super::groups::{Group, groups, ordered, severity_rank, venue};
-use super::sheet::{Kind, Sheet, embedded, grouped};
+use super::sheet::{Kind, Sheet, grouped};
 use super::svg::{comparison, timeline};
 use super::{CheckLine, Document, FindingLine, InstrumentDayLine};
 
 /// Days with silences that get a timeline.
 const SHOWN_TIMELINES: usize = 40;
-
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
 
 /// The page.
 pub fn page(document: &Document) -> String {
@@ -73,61 +69,16 @@ pub fn page(document: &Document) -> String {
         "sheets": sheets.iter().map(|sheet| (sheet.name.to_owned(), sheet.document())).collect::<BTreeMap<_, _>>(),
         "calendar": if has_grades { calendar.document() } else { Value::Null },
     });
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy());
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Check of " (document.subject) }
-                // Without an icon in the page, browsers request one from a server.
-                link rel="icon" href="data:,";
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                (head(document, &groups))
-                nav aria-label="Contents" { ul { @for (id, title) in &sections { li { a href={ "#" (id) } { (title) } } } } }
-                main {
-                    @for (id, title) in &sections {
-                        section id=(id) aria-labelledby={ (id) "-title" } { h2 id={ (id) "-title" } { (title) } (body(id)) }
-                    }
-                }
-                footer {
-                    p { "Made " time datetime=(document.made_at) { (document.made_at) } " by " (document.program)
-                        ", report version " (document.schema_version) "." }
-                }
-                script type="application/json" id="data" { (embedded(&data)) }
-                script { (PreEscaped(SCRIPT)) }
-            }
-        }
-    };
-    page.into_string()
-}
-
-/// What the page may do: run its script and use its style.
-fn policy() -> String {
-    let digest = |text: &str| format!("'sha256-{}'", base64(&Sha256::digest(text.as_bytes())));
-    format!(
-        "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",
-        digest(SCRIPT),
-        digest(STYLE)
-    )
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let bits = (0..3)
-            .fold(0, |bits, place| bits << 8 | u32::from(three.get(place).copied().unwrap_or_default()));
-        for place in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * place)) as usize % 64];
-            text.push(if place <= three.len() { char::from(letter) } else { '=' });
-        }
+    let sections = sections.into_iter().map(|(id, title)| (id, title, body(id))).collect();
+    Frame {
+        title: format!("Check of {}", document.subject),
+        head: head(document, &groups),
+        sections,
+        data,
+        made_at: &document.made_at,
+        made_by: format!("{}, report version {}", document.program, document.schema_version),
     }
-    text
+    .page()
 }
 
 fn head(document: &Document, groups: &[Group<'_>]) -> Markup {
@@ -140,6 +91,7 @@ fn head(document: &Document, groups: &[Group<'_>]) -> Markup {
             }
             h1 { (document.subject) }
             @if let Some((first, last)) = days { p.quiet { (first) @if first != last { " to " (last) } } }
+            @if let Some(scope) = &document.scope { p.quiet { (capitalised(scope)) } }
             p.words { (in_words(document, groups)) }
             dl.tiles {
                 (tile("summary.findings.error", "errors", summary.findings["error"] as u64))
@@ -199,21 +151,6 @@ fn in_words(document: &Document, groups: &[Group<'_>]) -> String {
         false if document.fail_on == "error" => words + " Errors make the check fail.",
         false => words + " Errors and warnings make the check fail.",
     }
-}
-
-fn many(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(count as u64)) }
-}
-
-/// A text with a capital first letter.
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// A number with its label; `path` is its place in the JSON report.
-fn tile(path: &str, what: &str, number: u64) -> Markup {
-    html! { div { dt { (what) } dd data-number=(path) { (grouped(number)) } } }
 }
 
 fn grades(document: &Document, calendar: &Calendar<'_>) -> Markup {
@@ -461,26 +398,13 @@ fn made(document: &Document) -> Markup {
             @if let Some(command) = &document.command { dt { "Command" } dd { code { (command) } } }
             dt { "Subject" } dd { (document.subject) }
             @for (name, value) in &document.selection { dt { (capitalised(&name.replace('_', " "))) } dd { (value) } }
+            @if let Some(scope) = &document.scope { dt { "Scope" } dd { (capitalised(scope)) } }
             dt { "Groups of checks" } dd { (groups.join(", ")) }
             dt { "Fails on" } dd { (document.fail_on) @if document.fail_on != "error" { " or worse" } }
             dt { "Settings" }
             dd { @if document.settings.is_empty() { "those of the program" }
                 @for (name, value) in &document.settings { span.part { (name) " " (value) } " " } }
             dt { "Program" } dd { (document.program) }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::base64;
-
-    #[test]
-    fn base64_as_others_write_it() {
-        for (text, expected) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
-        {
-            assert_eq!(base64(text.as_bytes()), expected);
         }
     }
 }

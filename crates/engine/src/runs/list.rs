@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::error::EngineError;
 use crate::fleet::monitor::look;
 use crate::judgement::Judgement;
+use crate::runs::phase;
 
 /// Runs looked at at the same time.
 const READS: usize = 16;
@@ -62,10 +63,12 @@ fn state_of(summaries: &[Value]) -> String {
 /// When the lake cannot be read. A run that cannot be read is listed as `unknown`.
 pub(crate) async fn list(lake: &Lake) -> Result<Vec<RunLine>, EngineError> {
     let names = lake.runs().await?;
+    let phase = phase::begin("reading runs", "run", names.len());
     let mut lines =
         futures::stream::iter(names).map(|name| async move { listed(lake, &name).await }).buffered(READS);
     let mut all = Vec::new();
     while let Some(line) = lines.next().await {
+        phase.done();
         all.extend(line?);
     }
     all.sort_by(|a: &RunLine, b| {

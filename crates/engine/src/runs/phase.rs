@@ -23,7 +23,9 @@ pub struct Phases {
 struct Begun {
     count: u64,
     /// From the outermost to the innermost; those that are over are dropped when somebody looks.
-    open: Vec<(u64, Weak<Counters>)>,
+    open: Vec<Weak<Counters>>,
+    /// The phase that was over last.
+    over: Option<PhaseReading>,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +42,20 @@ struct Counters {
     is_estimate: AtomicBool,
     bytes_read: AtomicU64,
     failed: AtomicU64,
+    number: u64,
+    /// Who looks at it.
+    seen_by: Weak<Phases>,
+}
+
+impl Drop for Counters {
+    /// What was done is in the log, also of a phase that was too short to be shown.
+    fn drop(&mut self) {
+        let Some(phases) = self.seen_by.upgrade() else { return };
+        let read = self.read();
+        let PhaseReading { name, noun, items, items_done, bytes_done, failed, .. } = read;
+        tracing::debug!(phase = name, noun, items, items_done, bytes_done, failed, "a phase is over");
+        phases.begun().over = Some(read);
+    }
 }
 
 /// A phase, until its last clone is dropped.
@@ -99,13 +115,27 @@ impl Phases {
     /// The innermost phase that is not over; `None`: there is none.
     pub fn read(&self) -> Option<PhaseReading> {
         let mut begun = self.begun();
-        while let Some((number, last)) = begun.open.last() {
+        while let Some(last) = begun.open.last() {
             if let Some(counters) = last.upgrade() {
-                return Some(counters.read(*number));
+                let read = counters.read();
+                // Its last clone may be this one, and what it does when it is dropped takes the lock.
+                drop(begun);
+                return Some(read);
             }
             begun.open.pop();
         }
         None
+    }
+
+    /// As [`Phases::read`]; where there is none, the phase that was over last, as it ended.
+    pub fn read_or_last(&self) -> Option<PhaseReading> {
+        self.read().or_else(|| self.begun().over)
+    }
+
+    fn next(&self) -> u64 {
+        let mut begun = self.begun();
+        begun.count += 1;
+        begun.count
     }
 
     fn begun(&self) -> std::sync::MutexGuard<'_, Begun> {
@@ -115,7 +145,7 @@ impl Phases {
 }
 
 impl Counters {
-    fn read(&self, number: u64) -> PhaseReading {
+    fn read(&self) -> PhaseReading {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (items, weighed, known) = (get(&self.items), get(&self.weighed), get(&self.bytes));
         let bytes = match weighed {
@@ -124,7 +154,7 @@ impl Counters {
             _ => known,
         };
         PhaseReading {
-            number,
+            number: self.number,
             name: self.name,
             noun: self.noun,
             items,
@@ -145,22 +175,36 @@ pub async fn seen_by<F: Future>(phases: Arc<Phases>, work: F) -> F::Output {
 
 /// Begins a phase. `name`: what is done; `noun`: what is counted; `items`: how many there are, 0 where it is not known yet.
 pub fn begin(name: &'static str, noun: &'static str, items: usize) -> Phase {
-    let counters = Counters { name, noun, items: AtomicU64::new(items as u64), ..Counters::default() };
-    let phase = Phase(Arc::new(counters));
+    let begun = |phases: &Arc<Phases>| {
+        let (number, seen_by) = (phases.next(), Arc::downgrade(phases));
+        let mut counters = Counters::default();
+        (counters.name, counters.noun, counters.number, counters.seen_by) = (name, noun, number, seen_by);
+        *counters.items.get_mut() = items as u64;
+        let phase = Phase(Arc::new(counters));
+        phases.begun().open.push(Arc::downgrade(&phase.0));
+        phase
+    };
     // Where nobody looks, nothing is shown.
-    let _unseen = SEEN.try_with(|phases| {
-        let mut begun = phases.begun();
-        begun.count += 1;
-        let number = begun.count;
-        begun.open.push((number, Arc::downgrade(&phase.0)));
-    });
-    phase
+    SEEN.try_with(begun).unwrap_or_default()
 }
 
 /// Begins a phase of days. One day within another phase is no phase of its own.
 pub fn days(name: &'static str, days: DayRange) -> Phase {
     let count = days.days().count();
     if count <= 1 && current_of().is_some() { Phase::default() } else { begin(name, "day", count) }
+}
+
+/// Begins a phase of work that may be a part of another: within another phase it is none of its own, and within one of the same name
+/// its items are some of those.
+pub(crate) fn outermost(name: &'static str, noun: &'static str, items: usize) -> Phase {
+    match current_of() {
+        None => begin(name, noun, items),
+        Some(phase) if phase.0.name == name => {
+            phase.expect(items);
+            phase
+        }
+        Some(_) => Phase::default(),
+    }
 }
 
 /// The innermost phase that is not over, for a part of the work that has no items of its own; where nobody looks, one that nobody
@@ -170,7 +214,7 @@ pub(crate) fn current() -> Phase {
 }
 
 fn current_of() -> Option<Phase> {
-    let open = SEEN.try_with(|phases| phases.begun().open.iter().rev().find_map(|(_, open)| open.upgrade()));
+    let open = SEEN.try_with(|phases| phases.begun().open.iter().rev().find_map(Weak::upgrade));
     open.ok().flatten().map(Phase)
 }
 
@@ -217,6 +261,11 @@ impl Phase {
         PhaseItem(self.clone())
     }
 
+    /// A part of the work: so many bytes and items of those that the phase has.
+    pub(crate) fn part(&self, items: usize, bytes: u64) -> PhasePart {
+        PhasePart { phase: self.clone(), items, bytes, told: 0 }
+    }
+
     pub(crate) fn link(&self) -> PhaseLink {
         PhaseLink(Arc::downgrade(&self.0))
     }
@@ -224,6 +273,30 @@ impl Phase {
 
 /// An item that is worked on.
 pub(crate) struct PhaseItem(Phase);
+
+/// A part of the bytes of a phase, and some of its items, which are done when this is dropped.
+pub(crate) struct PhasePart {
+    phase: Phase,
+    items: usize,
+    bytes: u64,
+    told: u64,
+}
+
+impl PhasePart {
+    /// So much of it is done, 0 to 1.
+    pub(crate) fn reached(&mut self, share: f64) {
+        let reached = (self.bytes as f64 * share.clamp(0.0, 1.0)) as u64;
+        self.phase.advance(reached.saturating_sub(self.told));
+        self.told = self.told.max(reached);
+    }
+}
+
+impl Drop for PhasePart {
+    fn drop(&mut self) {
+        self.phase.advance(self.bytes.saturating_sub(self.told));
+        (0..self.items).for_each(|_| self.phase.done());
+    }
+}
 
 impl Drop for PhaseItem {
     fn drop(&mut self) {

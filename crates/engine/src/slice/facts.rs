@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Slice, SliceTable};
 use crate::error::EngineError;
 use crate::query::TickTable;
+use crate::runs::phase;
 
 /// The key of the document in a file's metadata.
 pub const FACTS: &str = "mtdh.get";
@@ -68,6 +69,7 @@ fn shown(us: i64) -> Option<String> {
 }
 
 async fn of_objects(lake: &Lake, entries: Vec<&Entry>) -> Result<Vec<Value>, EngineError> {
+    let phase = phase::begin("reading footers", "object", entries.len());
     let of_entry = |entry: &Entry| {
         let (lake, entry) = (lake.clone(), entry.clone());
         async move {
@@ -78,5 +80,6 @@ async fn of_objects(lake: &Lake, entries: Vec<&Entry>) -> Result<Vec<Value>, Eng
         .boxed()
     };
     let reads: Vec<_> = entries.into_iter().map(of_entry).collect();
-    futures::stream::iter(reads).buffered(TOGETHER).try_collect().await
+    let read = futures::stream::iter(reads).buffered(TOGETHER);
+    read.inspect(|_| phase.done()).try_collect().await
 }

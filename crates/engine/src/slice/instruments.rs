@@ -16,6 +16,7 @@ use super::{Slice, SliceRequest};
 use crate::error::EngineError;
 use crate::query::exchange::days_to_open;
 use crate::query::{Missing, RowStream};
+use crate::runs::phase;
 
 /// The column of the table's day, `YYYY-MM-DD`.
 const DAY: &str = "day";
@@ -51,7 +52,10 @@ pub(super) async fn find(
 ) -> Result<(Vec<(Day, Entry)>, Vec<Missing>), EngineError> {
     let (mut tables, mut missing) = (Vec::new(), Vec::new());
     let days = days_to_open(mtdh_core::clock::Clock::Arrival, &request.within_us);
-    for day in days.into_iter().flat_map(mtdh_core::DayRange::days) {
+    let days: Vec<Day> = days.into_iter().flat_map(mtdh_core::DayRange::days).collect();
+    let phase = phase::outermost("looking for objects", "day", days.len());
+    for day in days {
+        let _day_done = phase.item();
         match lake.instruments_entry(day).await? {
             Some(entry) => tables.push((day, entry)),
             None => missing.push(Missing { day, instrument: "instruments".to_owned() }),
@@ -78,8 +82,10 @@ pub(super) fn rows(lake: &Lake, slice: &Slice) -> Result<RowStream, EngineError>
         }
         .boxed()
     };
+    let phase = phase::outermost("reading rows", "object", days.len());
     Ok(futures::stream::iter(days)
         .then(of_day)
+        .inspect(move |_| phase.done())
         .try_filter(|batch| futures::future::ready(batch.num_rows() > 0))
         .boxed())
 }

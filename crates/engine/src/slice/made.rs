@@ -15,6 +15,7 @@ use crate::candles::now::candles_now;
 use crate::error::EngineError;
 use crate::query::exchange::Sorter;
 use crate::query::{ReadRequest, RowStream};
+use crate::runs::phase::{self, Phase};
 
 /// Bytes of candles of one day that are sorted in memory.
 const MOST_BYTES: usize = 512 << 20;
@@ -38,11 +39,13 @@ pub(super) fn rows(
         }
     }
     request.schema()?;
+    let all = keys_of_day.values().map(Vec::len).sum();
+    let phase = phase::outermost("making candles", "instrument-day", all);
     let lake = lake.clone();
     let of_day = move |(day, keys): (Day, Vec<InstrumentKey>)| {
-        let (lake, request) = (lake.clone(), request.clone());
+        let (lake, request, phase) = (lake.clone(), request.clone(), phase.clone());
         async move {
-            let batches = day_of(&lake, &request, day, keys, timeframe).await?;
+            let batches = day_of(&lake, &request, day, keys, timeframe, &phase).await?;
             Ok::<_, EngineError>(futures::stream::iter(batches.into_iter().map(Ok)))
         }
         .boxed()
@@ -56,6 +59,7 @@ async fn day_of(
     day: Day,
     keys: Vec<InstrumentKey>,
     timeframe: Timeframe,
+    phase: &Phase,
 ) -> Result<Vec<RecordBatch>, EngineError> {
     let schema = request.schema()?;
     let clock = Clock::Exchange.column();
@@ -72,6 +76,7 @@ async fn day_of(
     let mut making = futures::stream::iter(making).buffered(TOGETHER);
     let (mut sorter, mut bytes) = (Sorter::new(clock), 0);
     while let Some(made) = making.try_next().await? {
+        phase.done();
         let Some(table) = made else { continue };
         // The time is kept for the order, whether it is wanted or not.
         let names = schema.fields().iter().map(|field| field.name().as_str());

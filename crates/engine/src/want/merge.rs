@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::candles::CandlePlan;
 use crate::check::{CheckPlan, CheckReport};
 use crate::download::plan::{DownloadTask, Plan};
+use crate::instruments::InstrumentsReport;
 use crate::names::Names;
 use crate::validate::proof::Proof;
 use crate::validate::recheck::Recheck;
@@ -46,6 +47,30 @@ fn join(task: &mut DownloadTask, other: DownloadTask) {
     let known: BTreeSet<_> = task.members.iter().map(|member| member.partition.clone()).collect();
     task.members.extend(other.members.into_iter().filter(|member| !known.contains(&member.partition)));
     task.members.sort_by(|a, b| a.partition.key.cmp(&b.partition.key));
+}
+
+impl InstrumentsReport {
+    /// Both reports as one. A venue's row counts that both have are of the same table.
+    pub fn merge(&mut self, other: InstrumentsReport) {
+        for of in other.days {
+            match self.days.iter_mut().find(|known| known.day == of.day) {
+                Some(known) => {
+                    known.counts.extend(of.counts);
+                    known.added += of.added;
+                    known.removed += of.removed;
+                    known.changed += of.changed;
+                }
+                None => self.days.push(of),
+            }
+        }
+        self.days.sort_by(|a, b| a.day.cmp(&b.day));
+        self.aggregate = self.aggregate.take().or(other.aggregate);
+        union(&mut self.native_keys, other.native_keys);
+        union(&mut self.shared_keys, other.shared_keys);
+        union(&mut self.not_expected, other.not_expected);
+        union(&mut self.withdrawn, other.withdrawn);
+        union(&mut self.unavailable, other.unavailable);
+    }
 }
 
 impl Names {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{check_place, failure};
 use crate::error::LakeError;
 use crate::object::Entry;
-use crate::seal::DataHasher;
+use crate::seal::{DataHasher, Seal};
 use crate::store::Lake;
 
 /// The result of verifying an object's bytes.
@@ -33,5 +33,40 @@ impl Lake {
         pieces.await.map_err(wrong)?;
         hasher.verify(&seal).map_err(wrong)?;
         Ok(Verified::Whole)
+    }
+
+    /// The proof of an object whose bytes somebody else reads, from the first to the last; `None`: it has no checksums.
+    ///
+    /// # Errors
+    /// When the store fails, or the object is not what was written.
+    pub(crate) async fn proof_of(&self, entry: &Entry) -> Result<Option<Proof>, LakeError> {
+        let wrong = |error| failure(&entry.path, error);
+        let opened = self.reader(entry, &Arc::default()).await?.open().await.map_err(wrong)?;
+        check_place(&entry.path, &opened)?;
+        let path = entry.path.clone();
+        Ok(opened.seal.map(|seal| Proof { path, seal, hasher: DataHasher::default(), at: 0 }))
+    }
+}
+
+/// The bytes of an object against its checksums, as they pass by.
+pub(crate) struct Proof {
+    path: object_store::path::Path,
+    seal: Seal,
+    hasher: DataHasher,
+    at: u64,
+}
+
+impl Proof {
+    /// The next bytes. The footer behind the data was verified before.
+    pub(crate) fn update(&mut self, piece: &[u8]) {
+        let left = usize::try_from(self.seal.data_bytes.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        self.hasher.update(&piece[..piece.len().min(left)]);
+        self.at += piece.len() as u64;
+    }
+
+    /// # Errors
+    /// When the data is not what was written.
+    pub(crate) fn verify(self) -> Result<(), LakeError> {
+        self.hasher.verify(&self.seal).map_err(|error| failure(&self.path, error))
     }
 }

@@ -84,6 +84,10 @@ pub struct SyncArgs {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     pub max_workers: usize,
 
+    /// Write a report, in the format of its ending: .json or .html
+    #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with = "dry_run")]
+    pub report: Vec<PathBuf>,
+
     #[command(flatten)]
     pub metrics: MetricsArgs,
 }

@@ -8,12 +8,13 @@ use mtdh_engine::files::unfinished::write_whole;
 use mtdh_engine::validate::verdict::Verdict;
 use mtdh_engine::{CertifyBy, Filter};
 
+use super::validate::what_fetches;
 use crate::about::{Scope, Without, about};
 use crate::args::{CertifyArgs, Format, VerifyArgs};
 use crate::exit::Outcome;
-use crate::output::{many, note, print};
+use crate::output::{many, note, print, shell_word, verdict};
 use crate::render::certify::{certified_rows, note_verification, verification_rows};
-use crate::render::validate::note_report;
+use crate::render::validate::{last_line, note_details};
 use crate::session::{Session, named_days};
 use crate::stdout::Stdout;
 
@@ -36,7 +37,7 @@ pub async fn certify(session: &Session<'_>, args: CertifyArgs) -> Result<Outcome
     };
     let certified = context.certify(selection, by(args.bytes)).await?;
     certified.notes.iter().for_each(|text| note(text));
-    note_report(&certified.report);
+    note_details(&certified.report);
     let out = args.out.display();
     // An incomplete selection is certified as such: what others are to compare with is what there is.
     write_whole(&args.out, &certified.bytes).with_context(|| format!("cannot write {out}"))?;
@@ -52,16 +53,24 @@ pub async fn certify(session: &Session<'_>, args: CertifyArgs) -> Result<Outcome
             "no bytes were read: the certificate says what the objects' footers say; --bytes proves every byte first",
         );
     }
-    Ok(match certified.report.verdict {
-        Verdict::Complete => Outcome::Clean,
-        _ => Outcome::NotClean,
-    })
+    let is_complete = certified.report.verdict == Verdict::Complete;
+    let next = match is_complete {
+        true => Some(session.command_on_lake(&format!("verify {}", shell_word(&out.to_string())))),
+        false if is_live => None,
+        false => what_fetches(session, &about, &args.selection, &certified.report),
+    };
+    verdict(&format!("certified: {}", last_line(&certified.report)), next.as_deref());
+    Ok(if is_complete { Outcome::Clean } else { Outcome::NotClean })
 }
 
 pub async fn verify(session: &Session<'_>, args: VerifyArgs) -> Result<Outcome> {
     let found = session.context()?.verify_certificate(&args.file, by(args.bytes)).await?;
     print(session.format, &verification_rows(&found), &found)?;
-    note_verification(&found);
+    let why = found.differences.first().map(|first| {
+        let what = [&first.instrument_key, &first.day].map(|word| shell_word(word)).join(" ");
+        session.command_on_lake(&format!("why {what} {}", first.data_type))
+    });
+    note_verification(&found, why.as_deref());
     Ok(if found.is_same() { Outcome::Clean } else { Outcome::NotClean })
 }
 

@@ -22,6 +22,7 @@ use mtdh_engine::{
     CheckOptions, Filter, LakeCheck, check_user_candles, check_user_files, compare_user_files,
 };
 
+use super::reports::check_folders;
 use crate::about::{Scope, Without, about};
 use crate::args::{CheckArgs, CheckCommand, FailOn, Groups};
 use crate::exit::Outcome;
@@ -45,10 +46,11 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
         let command = Some(session.command.clone());
         Head { subject: names.join(", "), days: None, fail_on, command, filter: None }
     };
+    let mut scope = None;
     let (head, LakeCheck { plan, report }) = match args.start_date {
         first if args.data_file.is_empty() && args.base_file.is_none() => {
             let days = first.map(|first| range(first, args.end_date)).transpose()?;
-            of_lake(session, plan, days, fail_on, &args).await?
+            of_lake(session, plan, days, fail_on, &args, &mut scope).await?
         }
         None if args.base_file.is_some() => {
             let report = of_candle_files(session, &plan, &args).await?;
@@ -63,6 +65,7 @@ pub async fn run(session: &Session<'_>, args: CheckArgs) -> Result<Outcome> {
         }
     };
     let mut document = Document::new(&head, &plan, &report);
+    document.scope = scope;
     if let Some(least) = args.min_grade {
         document.hold_to(&report, least.grade());
     }
@@ -95,17 +98,7 @@ fn check_places(args: &CheckArgs) -> Result<()> {
             bail!("there is no file {}", file.display());
         }
     }
-    for file in &args.report {
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if folder.is_some_and(|folder| !folder.is_dir()) {
-            bail!(
-                "{} cannot be written: there is no folder {}; make it first",
-                file.display(),
-                folder.unwrap_or(file).display()
-            );
-        }
-    }
-    Ok(())
+    check_folders(&args.report)
 }
 
 fn form(file: &Path) -> Result<Form> {
@@ -119,6 +112,7 @@ async fn of_lake(
     days: Option<DayRange>,
     fail_on: Severity,
     args: &CheckArgs,
+    in_words: &mut Option<String>,
 ) -> Result<(Head, LakeCheck)> {
     let named = named(args)?;
     let mut filters = args.filters.clone();
@@ -135,6 +129,7 @@ async fn of_lake(
     let is_apart = args.origin == Origin::Live || args.symbol.is_some();
     let scope = if is_apart { Scope::Everything } else { Scope::of(args.everything) };
     let about = about(&context, &filters, days, scope, Without::Asked, Filter::of_lake).await?;
+    in_words.clone_from(&about.plain);
     let is_by_flags = about.sets.is_empty();
     let rows_of = if filters.data_types.is_empty() && is_by_flags { RowsOf::All } else { RowsOf::Selection };
     let mut whole: Option<LakeCheck> = None;

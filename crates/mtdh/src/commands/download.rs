@@ -14,7 +14,7 @@ use crate::args::{DownloadArgs, PlanArgs, RowCheckArgs};
 use crate::exit::Outcome;
 use crate::log;
 use crate::metrics::Metrics;
-use crate::output::note;
+use crate::output::{note, verdict};
 use crate::render::download::{note_unknown, print_plan, print_summary};
 use crate::session::{Session, named_days, shard};
 
@@ -24,7 +24,8 @@ pub async fn run(mut session: Session<'_>, args: DownloadArgs) -> Result<Outcome
         prepare(&mut session, &args.plan, Scope::of(args.everything)).await?;
     let waits = session.waits(args.plan.allow, about.export_grace_hours());
     if args.dry_run {
-        return show_plan(&session, &context, &plan, &waits).await;
+        let next = session.command_with("--dry-run", "");
+        return show_plan(&session, &context, &plan, &waits, &next).await;
     }
     note_unknown(&plan);
     let known = Judgement::of_plan(&plan, &waits);
@@ -51,14 +52,16 @@ pub fn outcome(session: &Session<'_>, summary: &RunSummary, of_plan: Judgement) 
     }
 }
 
-/// Prints a plan that is not run yet, so days that are not exported yet are no failure.
+/// Prints a plan that is not run yet, so days that are not exported yet are no failure. `next` runs it.
 pub async fn show_plan(
     session: &Session<'_>,
     context: &Context,
     plan: &Plan,
     waits: &Waits,
+    next: &str,
 ) -> Result<Outcome> {
-    print_plan(session.format, plan, &context.plan_size(plan).await?, None)?;
+    let said = print_plan(session.format, plan, &context.plan_size(plan).await?, None)?;
+    verdict(&said, (!plan.units.is_empty()).then_some(next));
     Ok(Judgement::of_plan(plan, &Waits { is_allowed: true, ..*waits }).into())
 }
 
@@ -112,19 +115,25 @@ pub fn note_left_in_folder(context: &Context, selection: &Selection) {
 /// Sets up, makes the missing instrument tables, and plans.
 pub async fn prepare(session: &mut Session<'_>, args: &PlanArgs, scope: Scope) -> Result<Prepared> {
     let (about, shard, context) = set_up(session, args, scope).await?;
+    let plan = plan_of_all(&context, &about, shard, args).await?;
+    Ok(Prepared { context, about, plan, shard })
+}
+
+/// One plan of all that a verb is about.
+pub async fn plan_of_all(context: &Context, about: &About, shard: Shard, args: &PlanArgs) -> Result<Plan> {
     let mut whole: Option<Plan> = None;
     for selection in &about.selections {
-        let plan = plan(&context, selection, shard, args).await?;
+        let plan = plan(context, selection, shard, args).await?;
         match &mut whole {
             Some(whole) => whole.merge(plan),
             None => whole = Some(plan),
         }
     }
-    Ok(Prepared { context, about, plan: whole.unwrap_or_default(), shard })
+    Ok(whole.unwrap_or_default())
 }
 
 /// Makes the missing instrument tables, and plans.
-pub async fn plan(context: &Context, selection: &Selection, shard: Shard, args: &PlanArgs) -> Result<Plan> {
+async fn plan(context: &Context, selection: &Selection, shard: Shard, args: &PlanArgs) -> Result<Plan> {
     let refetch = if args.force { Refetch::All } else { Refetch::Missing };
     let options = PlanOptions { shard, refetch, removed: args.allow.removed() };
     let Planned { plan, tables_made } = context.plan(selection, options).await?;

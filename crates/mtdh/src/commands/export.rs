@@ -4,9 +4,9 @@ use anyhow::{Result, bail};
 use mtdh_core::DayRange;
 use mtdh_engine::hive::{HiveForm, HiveReport, HiveRequest, HiveWish, Named, TableReport};
 
-use crate::args::{ExportCommand, Format, HiveArgs};
+use crate::args::{ExportCommand, Format, HiveArgs, SelectionArgs};
 use crate::exit::Outcome;
-use crate::output::{Rows, count, many, note, print, size};
+use crate::output::{Rows, count, many, note, print, size, verdict};
 use crate::session::{Session, range};
 
 /// Names of a list that people are told; all are in the JSON document.
@@ -47,7 +47,16 @@ pub async fn run(session: &Session<'_>, command: ExportCommand) -> Result<Outcom
         report = context.export_hive(&request) => report?,
     };
     print(session.format, &rows(&report), &report)?;
-    tell(&report, session.format);
+    let (start_date, end_date, filters) = (args.start_date, args.end_date, args.filters);
+    let is_by_days = start_date.is_some();
+    let selection = SelectionArgs { start_date, end_date, filters };
+    let next = match () {
+        () if report.not_exported.count > 0 => Some(session.command_of("validate --bytes", &selection)),
+        () if report.missing.count > 0 && is_by_days => Some(session.command_of("download", &selection)),
+        () if report.missing.count > 0 && !sets.is_empty() => Some(session.command_on_lake("sync")),
+        () => None,
+    };
+    tell(&report, session.format, next.as_deref());
     Ok(if report.is_clean() { Outcome::Clean } else { Outcome::NotClean })
 }
 
@@ -95,8 +104,8 @@ fn rows(report: &HiveReport) -> Rows {
     rows
 }
 
-/// What people should know besides the table.
-fn tell(report: &HiveReport, format: Format) {
+/// What people should know besides the table. The last line is what the export came to.
+fn tell(report: &HiveReport, format: Format, next: Option<&str>) {
     let lists: [(&Named, &str, &str); 5] = [
         (&report.missing, "partition", "missing in the lake"),
         (&report.not_exported, "object", "not exported"),
@@ -129,12 +138,14 @@ fn tell(report: &HiveReport, format: Format) {
     }
     let sum = |of: fn(&TableReport) -> u64| report.tables.values().map(of).sum::<u64>();
     let new = sum(|table| table.linked + table.copied + table.compacted);
-    note(&format!(
-        "{} files, {} rows, {}; {} new, {} removed",
+    let text = format!(
+        "{}: {} files, {} rows, {}; {} new, {} removed",
+        if report.is_clean() { "exported" } else { "not all was exported" },
         count(sum(|table| table.files)),
         count(sum(|table| table.rows)),
         size(sum(|table| table.bytes)),
         count(new),
         count(sum(|table| table.removed))
-    ));
+    );
+    verdict(&text, next);
 }

@@ -16,7 +16,7 @@ use crate::args::{DownloadArgs, MonitorArgs, ResumeArgs, SavePlanArgs};
 use crate::exit::Outcome;
 use crate::log;
 use crate::metrics::Metrics;
-use crate::output::{Rows, note, print, redraw};
+use crate::output::{Rows, note, print, redraw, shell_word, verdict};
 use crate::render::download::{note_run, print_plan};
 use crate::render::fleet::{note_report, note_saved, print_event, report_rows};
 use crate::session::{Session, shard};
@@ -35,17 +35,23 @@ pub async fn plan(mut session: Session<'_>, args: SavePlanArgs) -> Result<Outcom
     let Prepared { context, about, plan: planned, .. } =
         download::prepare(&mut session, &plan, Scope::of(everything)).await?;
     let waits = session.waits(plan.allow, about.export_grace_hours());
-    let Some(name) = save else { return download::show_plan(&session, &context, &planned, &waits).await };
+    let Some(name) = save else {
+        let next = session.command_with("plan", "download");
+        return download::show_plan(&session, &context, &planned, &waits, &next).await;
+    };
     if planned.is_about_nothing() {
         note("no plan is saved of what is not known");
-        print_plan(session.format, &planned, &PlanSize::default(), None)?;
+        let said = print_plan(session.format, &planned, &PlanSize::default(), None)?;
+        verdict(&said, None);
         return Ok(Judgement::of_plan(&planned, &waits).into());
     }
     download::note_asked(&context, &about, &planned).await?;
     let run_id = if name.is_empty() { new_run_id() } else { name };
     let saved = context.save_plan(&run_id, &planned.units).await?;
-    print_plan(session.format, &planned, &context.plan_size(&planned).await?, Some(&run_id))?;
+    let said = print_plan(session.format, &planned, &context.plan_size(&planned).await?, Some(&run_id))?;
     note_saved(&saved);
+    let next = session.command_on_lake(&format!("download --run {}", shell_word(&run_id)));
+    verdict(&said, (!planned.units.is_empty()).then_some(&next));
     Ok(Judgement::of_plan(&planned, &waits).into())
 }
 

@@ -19,6 +19,7 @@ use crate::stdout::{self, Stdout};
 pub async fn run(session: &Session<'_>, args: PathsArgs) -> Result<Outcome> {
     let context = session.context()?;
     let request = args.objects.request()?;
+    check_names(&context, &args.objects).await?;
     let mut lacking = Lacking::default();
     // What must hold of all of them is seen before the first is printed.
     if args.objects.strict || args.objects.verify {
@@ -55,6 +56,17 @@ pub async fn run(session: &Session<'_>, args: PathsArgs) -> Result<Outcome> {
     note(&format!("{}, {}", many(paths.count, "object"), size(paths.bytes)));
     lacking.note();
     Ok(if lacking.is_none() { Outcome::Clean } else { Outcome::NotClean })
+}
+
+/// Checks venues that nobody knows: of a name that is wrong there is nothing, which would look like nothing to find.
+pub async fn check_names(context: &Context, args: &ObjectsArgs) -> Result<()> {
+    if !args.venues.is_empty() {
+        let days = context.days().await?;
+        for text in context.check_venues(&args.venues, &days).await? {
+            note(&text);
+        }
+    }
+    Ok(())
 }
 
 /// Whether what was found may be printed. Says why not.

@@ -28,23 +28,25 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
     if args.download.run.is_some() {
         bail!("full-pipeline makes its own plan; work on that of a run with: mtdh download --run RUN");
     }
-    // It makes what its flags say; `sync` makes what is wanted.
-    let (about, shard, context) =
-        download::set_up(&mut session, &args.download.plan, Scope::Everything).await?;
-    let selection = &about.selections[0];
+    let scope = Scope::of(args.download.everything);
+    let (about, shard, context) = download::set_up(&mut session, &args.download.plan, scope).await?;
     let waits = session.waits(args.download.plan.allow, about.export_grace_hours());
     note("1 of 3: instruments");
     let allow = args.download.plan.allow;
-    let found = context.write_instruments(selection, allow.removed()).await?;
+    let mut found = InstrumentsReport::default();
+    for selection in &about.selections {
+        found.merge(context.write_instruments(selection, allow.removed()).await?);
+    }
     let is_table = session.format == Format::Table;
     if is_table {
         print(session.format, &render::instruments::summary(&found), &found)?;
         render::instruments::notes(&found);
     }
     note("2 of 3: download");
-    let plan = download::plan(&context, selection, shard, &args.download.plan).await?;
+    let plan = download::plan_of_all(&context, &about, shard, &args.download.plan).await?;
     if args.download.dry_run {
-        return download::show_plan(&session, &context, &plan, &waits).await;
+        let next = session.command_with("--dry-run", "");
+        return download::show_plan(&session, &context, &plan, &waits, &next).await;
     }
     note_unknown(&plan);
     download::note_asked(&context, &about, &plan).await?;
@@ -66,7 +68,7 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
         return Ok(Outcome::Interrupted);
     }
     note("3 of 3: validate");
-    let mut validation = validate::validate(&context, selection, validate::options(&args.depth)).await?;
+    let mut validation = validate::of_all(&context, &about, &validate::options(&args.depth)).await?;
     // A report with failures must not say "complete".
     validation.failed_files = report.download.done.failures.len();
     validation.conclude();
@@ -76,10 +78,18 @@ pub async fn run(mut session: Session<'_>, args: PipelineArgs) -> Result<Outcome
         (outcome, _) => outcome,
     };
     let rows = render::validate::report_rows(&validation);
+    // What failed is tried again by the same command; what is there can be checked.
+    let next = match () {
+        () if validation.totals.missing > 0 => Some(session.command.clone()),
+        () if outcome == Outcome::Clean => {
+            Some(session.command_of("check all", &args.download.plan.selection))
+        }
+        () => None,
+    };
     report.validation = Some(validation);
     print(session.format, &rows, &report)?;
     if let Some(validation) = &report.validation {
-        render::validate::note_report(validation);
+        render::validate::note_report(validation, next.as_deref());
     }
     Ok(outcome)
 }

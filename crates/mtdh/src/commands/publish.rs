@@ -5,9 +5,9 @@ use mtdh_engine::Context;
 use mtdh_engine::iceberg::{IcebergReport, IcebergRequest, TableReport};
 
 use super::bigquery;
-use crate::args::{IcebergArgs, PublishCommand};
+use crate::args::{IcebergArgs, PublishCommand, SelectionArgs};
 use crate::exit::Outcome;
-use crate::output::{Rows, count, many, note, print, size};
+use crate::output::{Rows, count, many, note, print, size, verdict};
 use crate::session::{Session, check_venues, range};
 
 pub async fn run(session: &Session<'_>, command: PublishCommand) -> Result<Outcome> {
@@ -28,7 +28,9 @@ async fn iceberg(session: &Session<'_>, args: IcebergArgs) -> Result<Outcome> {
     let request = IcebergRequest { verify: args.verify, stop: session.stop.clone(), ..request };
     let report = context.publish_iceberg(&request).await?;
     print(session.format, &rows(&report), &report)?;
-    Ok(told(&report))
+    let (start_date, end_date, filters) = (args.start_date, args.end_date, args.filters);
+    let selection = SelectionArgs { start_date, end_date, filters };
+    Ok(told(&report, &session.command_of("validate --bytes", &selection)))
 }
 
 fn rows(report: &IcebergReport) -> Rows {
@@ -49,8 +51,8 @@ fn rows(report: &IcebergReport) -> Rows {
     rows
 }
 
-/// Says what came of it.
-fn told(report: &IcebergReport) -> Outcome {
+/// Says what came of it. `proof` tells more of what was left out.
+fn told(report: &IcebergReport, proof: &str) -> Outcome {
     for table in &report.tables {
         if let Some(from) = &table.moved_from {
             note(&format!(
@@ -66,12 +68,12 @@ fn told(report: &IcebergReport) -> Outcome {
         note(&format!("not proved, for it has no checksums: {path}"));
     }
     if report.is_interrupted {
-        note("interrupted; tables that were not done stay as they were");
+        verdict("interrupted; tables that were not done stay as they were", None);
         return Outcome::Interrupted;
     }
     let sum = |of: fn(&TableReport) -> u64| report.tables.iter().map(of).sum::<u64>();
     if report.tables.is_empty() {
-        note("the lake has nothing of that to publish");
+        verdict("the lake has nothing of that to publish", None);
         return Outcome::NotClean;
     }
     let written = report.tables.iter().filter(|table| table.outcome == "published").count() as u64;
@@ -82,10 +84,15 @@ fn told(report: &IcebergReport) -> Outcome {
         count(sum(|t| t.rows)),
         size(sum(|t| t.bytes))
     ));
-    match written {
-        0 => note("nothing changed since the last time; nothing was written"),
-        written => note(&format!("{} published", many(written, "new version"))),
-    }
+    let left_out = match report.unreadable.len() {
+        0 => String::new(),
+        count => format!("; {} left out", many(count as u64, "object")),
+    };
+    let said = match written {
+        0 => "nothing changed since the last time; nothing was written".to_owned(),
+        written => format!("published: {}", many(written, "new version")),
+    };
+    verdict(&format!("{said}{left_out}"), (!report.unreadable.is_empty()).then_some(proof));
     if report.is_clean() { Outcome::Clean } else { Outcome::NotClean }
 }
 

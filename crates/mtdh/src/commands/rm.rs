@@ -12,7 +12,7 @@ use mtdh_engine::{Context, Selection};
 use super::publish::refresh;
 use crate::args::RmArgs;
 use crate::exit::Outcome;
-use crate::output::{Rows, many, note, print, size};
+use crate::output::{Rows, many, note, print, size, verdict};
 use crate::session::{Session, range};
 
 pub async fn run(session: &Session<'_>, args: RmArgs) -> Result<Outcome> {
@@ -40,7 +40,8 @@ pub async fn run(session: &Session<'_>, args: RmArgs) -> Result<Outcome> {
         );
     }
     if !args.yes {
-        note(&format!("{objects}, {}; nothing was removed: --yes does it", size(removal.bytes())));
+        let next = format!("{} --yes", session.command);
+        verdict(&format!("{objects}, {}; nothing was removed", size(removal.bytes())), Some(&next));
         return Ok(Outcome::Clean);
     }
     for name in &wanting {
@@ -54,8 +55,9 @@ pub async fn run(session: &Session<'_>, args: RmArgs) -> Result<Outcome> {
         }
     }
     context.remove(&removal).await?;
-    note(&format!("removed: {objects}, {}", size(removal.bytes())));
-    Ok(if refresh(&context).await? { Outcome::Clean } else { Outcome::NotClean })
+    let is_fresh = refresh(&context).await?;
+    verdict(&format!("removed: {objects}, {}", size(removal.bytes())), None);
+    Ok(if is_fresh { Outcome::Clean } else { Outcome::NotClean })
 }
 
 fn request(args: &RmArgs) -> Result<RemovalRequest> {

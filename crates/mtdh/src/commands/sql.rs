@@ -8,11 +8,12 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result, bail};
 use mtdh_engine::Views;
 use mtdh_engine::query::tables::TableName;
+use mtdh_engine::runs::phase;
 use mtdh_engine::sql::bucket::Keys;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::paths::{Lacking, may_be_printed, prove};
+use super::paths::{Lacking, check_names, may_be_printed, prove};
 use crate::args::{Format, SqlArgs};
 use crate::exit::Outcome;
 use crate::output::note;
@@ -44,6 +45,7 @@ pub async fn run(session: &Session<'_>, args: SqlArgs) -> Result<Outcome> {
         }
     }
     let context = session.context()?;
+    check_names(&context, &args.objects).await?;
     let keys = if query.is_some() { Keys::OfEnvironment } else { Keys::OfReader };
     // A query without the lake's tables needs no view.
     let views = match &query {
@@ -71,6 +73,7 @@ pub async fn run(session: &Session<'_>, args: SqlArgs) -> Result<Outcome> {
                     "DuckDB opens every object of the selection; --instruments, --venues or a shorter time make it faster",
                 );
             }
+            let _phase = phase::begin("DuckDB runs the query", "query", 0);
             duckdb(session, &format!("{}{query}\n;\n", views.sql)).await?;
         }
     }

@@ -4,22 +4,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use mtdh_core::partition::Shard;
+use mtdh_core::text::without_credentials;
+use mtdh_engine::report::coverage::PageHead;
 use mtdh_engine::runs::progress::Progress;
 use mtdh_engine::runs::summary::new_run_id;
 use mtdh_engine::sync::{Patience, Retention, SyncOptions};
 use mtdh_engine::want::{Chosen, Narrowing};
-use mtdh_engine::{Context, EngineError, PlanOptions};
+use mtdh_engine::{Context, EngineError, Filter, PlanOptions};
 
 use super::fleet::holder;
+use super::reports;
 use crate::args::SyncArgs;
 use crate::exit::Outcome;
 use crate::log;
 use crate::metrics::{Metrics, run_text};
-use crate::output::{note, print};
-use crate::render::sync::{metrics_text, note_report, plan_rows, report_rows};
+use crate::output::{many, note, print, verdict};
+use crate::render::sync::{last_line, metrics_text, note_report, plan_rows, report_rows};
 use crate::session::{Session, check_venues};
 
 pub async fn run(session: &Session<'_>, args: SyncArgs) -> Result<Outcome> {
+    reports::check(&args.report)?;
     let context = session.context()?;
     context.check_readable().await?;
     let Some(sets) = context.chosen(&Narrowing::default()).await? else {
@@ -63,9 +67,20 @@ pub async fn run(session: &Session<'_>, args: SyncArgs) -> Result<Outcome> {
     };
     *told.lock().unwrap_or_else(PoisonError::into_inner) =
         metrics_text(&context.last_sync().await?, Some(&report));
+    let outcome = if report.is_interrupted { Outcome::Interrupted } else { report.judgement().into() };
+    let names: Vec<&str> = sets.iter().map(|chosen| chosen.name.as_str()).collect();
+    let head = PageHead {
+        subject: without_credentials(context.lake_url()),
+        command: Some(session.command.clone()),
+        scope: Some(format!("about what lake.toml wants: {}", names.join(", "))),
+        filter: Filter::default(),
+        verdict: last_line(&report).0.to_owned(),
+        is_clean: outcome == Outcome::Clean,
+    };
+    reports::write(&args.report, &report, || head.sync(&report))?;
     print(session.format, &report_rows(&report), &report)?;
-    note_report(&report);
-    Ok(if report.is_interrupted { Outcome::Interrupted } else { report.judgement().into() })
+    note_report(&report, |words| session.command_on_lake(words));
+    Ok(outcome)
 }
 
 /// Shows what lacks. Days that are not exported yet are no failure of a plan.
@@ -77,12 +92,14 @@ async fn show(session: &Session<'_>, context: &Context, sets: &[Chosen]) -> Resu
     let rows = plan_rows(&planned);
     print(session.format, &rows, &rows.objects())?;
     let files: usize = planned.iter().map(|(_, plan)| plan.units.len()).sum();
-    note(&format!("to fetch: {}; nothing was fetched", crate::output::many(files as u64, "file")));
     let is_lacking = planned.iter().any(|(_, plan)| plan.is_lacking());
     let needs_decision = planned.iter().any(|(_, plan)| plan.needs_decision());
     for (_, plan) in &planned {
         crate::render::download::note_unknown(plan);
     }
+    let said = format!("to fetch: {}; nothing was fetched", many(files as u64, "file"));
+    let next = session.command_with("--dry-run", "");
+    verdict(&said, (files > 0).then_some(&next));
     Ok(match () {
         () if needs_decision => Outcome::NeedsDecision,
         () if is_lacking => Outcome::NotClean,

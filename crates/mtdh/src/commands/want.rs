@@ -8,7 +8,7 @@ use mtdh_engine::want::{Narrowing, document};
 
 use crate::args::{WantAddArgs, WantCommand};
 use crate::exit::Outcome;
-use crate::output::{many, note, print, quoted};
+use crate::output::{many, note, print, verdict};
 use crate::render::want::{asked_rows, rows};
 use crate::session::Session;
 
@@ -60,7 +60,7 @@ async fn add(session: &Session<'_>, args: WantAddArgs) -> Result<Outcome> {
     }
     context.want(&name, &wanted).await?;
     list(session, |of| of == name).await?;
-    note(&format!("lake.toml wants {name} now; next: {} sync", quoted(&session.program)));
+    verdict(&format!("lake.toml wants {name} now"), Some(&session.command_on_lake("sync")));
     Ok(Outcome::Clean)
 }
 

@@ -58,8 +58,8 @@ pub fn verification_rows(found: &Verification) -> Rows {
     rows
 }
 
-/// Says in words what a comparison came to.
-pub fn note_verification(found: &Verification) {
+/// Says in words what a comparison came to. `why` tells of the first difference.
+pub fn note_verification(found: &Verification, why: Option<&str>) {
     let when = shown(found.certified_us).unwrap_or_else(|| "an unknown time".to_owned());
     note(&format!(
         "sha256:{}, of {when}: {} with {}, certified as {}",
@@ -85,7 +85,7 @@ pub fn note_verification(found: &Verification) {
     let counts = counts.into_iter().filter(|(_, number)| *number > 0);
     let counts: Vec<String> =
         counts.map(|(what, number)| format!("{} {}", count(number as u64), words(what))).collect();
-    let said = |text: &str| verdict(text, None);
+    let said = |text: &str| verdict(text, why);
     match () {
         () if found.is_same() => said(&format!("the same data: {}", many(found.same, "object"))),
         () if counts.is_empty() => said("the certificate names no object, so that nothing is proved"),

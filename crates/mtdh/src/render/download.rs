@@ -125,8 +125,8 @@ fn document<'a>(plan: &'a Plan, size: &'a PlanSize, run_id: Option<&str>) -> Pla
     }
 }
 
-/// Prints a plan; with the run's name if it was saved.
-pub fn print_plan(format: Format, plan: &Plan, received: &PlanSize, run_id: Option<&str>) -> Result<()> {
+/// Prints a plan; with the run's name if it was saved. Returns what it comes to, for the last line.
+pub fn print_plan(format: Format, plan: &Plan, received: &PlanSize, run_id: Option<&str>) -> Result<String> {
     let document = document(plan, received, run_id);
     let mut rows = Rows::new(&[
         "day",
@@ -178,17 +178,16 @@ pub fn print_plan(format: Format, plan: &Plan, received: &PlanSize, run_id: Opti
     };
     let (files, partitions) =
         (many(document.files as u64, "file"), many(document.partitions as u64, "partition"));
-    note(&match document.files {
-        0 => "nothing to fetch".to_owned(),
-        _ => format!("to fetch: {files} for {partitions}; {statistics}"),
-    });
     note_size(received);
     for unit in plan.units.iter().filter(|unit| unit.is_group).take(SHOWN) {
         let partitions = many(unit.members.len() as u64, "partition");
         note(&format!("one file of a group for {partitions}: {}", unit.file.path()));
     }
     note_unknown(plan);
-    Ok(())
+    Ok(match document.files {
+        0 => "nothing to fetch".to_owned(),
+        _ => format!("to fetch: {files} for {partitions}; {statistics}"),
+    })
 }
 
 /// Prints how much a plan would receive, by what that is known, and what it takes of the limits that are set.

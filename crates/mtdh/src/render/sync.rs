@@ -74,8 +74,9 @@ fn errors(set: &SetReport) -> u64 {
     set.findings.get("error").copied().unwrap_or_default()
 }
 
-/// What is wrong, in words; the last line is the verdict.
-pub fn note_report(report: &SyncReport) {
+/// What is wrong, in words; the last line is the verdict, with the command that comes next. `on_lake` makes a command on the same
+/// lake of its words.
+pub fn note_report(report: &SyncReport, on_lake: impl Fn(&str) -> String) {
     for set in &report.sets {
         let say = |text: &str| note(&format!("{}: {text}", set.name));
         set.notes.iter().chain(&set.failures).take(LISTED).for_each(|text| say(text));
@@ -137,15 +138,22 @@ pub fn note_report(report: &SyncReport) {
         note(&format!("the Iceberg tables are not up to date: {reason}"));
     }
     note(&format!("report: runs/{}/sync.json in the lake", report.run_id));
-    let text = match report.verdict {
-        "clean" => "the lake is as is wanted",
-        "not_clean" => "the lake is not as is wanted",
-        "needs_decision" => "the lake is not known to be as is wanted: what stands above needs your decision",
-        "used_up" => "the lake is not as is wanted: the quota is used up; run mtdh sync again later",
-        "unsound" => "the lake has all that is wanted, and checks of it found errors",
-        _ => "interrupted; mtdh sync goes on from here",
-    };
-    verdict(text, None);
+    let (text, next) = last_line(report);
+    verdict(text, next.map(on_lake).as_deref());
+}
+
+/// What a sync came to in words, and the words of the command that comes next.
+pub fn last_line(report: &SyncReport) -> (&'static str, Option<&'static str>) {
+    match report.verdict {
+        "clean" => ("the lake is as is wanted", None),
+        "not_clean" => ("the lake is not as is wanted", Some("validate")),
+        "needs_decision" => {
+            ("the lake is not known to be as is wanted: what stands above needs your decision", None)
+        }
+        "used_up" => ("the lake is not as is wanted: the quota is used up, until it is not", Some("sync")),
+        "unsound" => ("the lake has all that is wanted, and checks of it found errors", Some("check all")),
+        _ => ("interrupted; the next sync goes on from here", Some("sync")),
+    }
 }
 
 /// A number of each set: its name, its description, and how it is read.

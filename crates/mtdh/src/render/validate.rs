@@ -67,22 +67,23 @@ fn percent(share: f64) -> String {
 /// Prints the report; the missing partitions go to stderr, shortened.
 pub fn print_report(format: Format, report: &ValidationReport, next: Option<&str>) -> Result<()> {
     print(format, &report_rows(report), report)?;
-    note_details(report);
-    output::verdict(&last_line(report), next);
+    note_report(report, next);
     Ok(())
 }
 
-/// Prints notes on a validation, and its verdict.
-pub fn note_report(report: &ValidationReport) {
+/// Prints notes on a validation, and its verdict, with the command that comes next, if one helps.
+pub fn note_report(report: &ValidationReport, next: Option<&str>) {
     note_details(report);
-    output::verdict(&last_line(report), None);
+    output::verdict(&last_line(report), next);
 }
 
-fn last_line(report: &ValidationReport) -> String {
+/// The verdict of a validation, in words.
+pub fn last_line(report: &ValidationReport) -> String {
     format!("{}{}", verdict(report), native(report))
 }
 
-fn note_details(report: &ValidationReport) {
+/// Prints notes on a validation.
+pub fn note_details(report: &ValidationReport) {
     for missing in report.missing.iter().take(SHOWN) {
         let reason =
             if missing.reason == "missing" { String::new() } else { format!(": {}", missing.reason) };

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
 mod border;
+mod broken_targets;
 mod budget;
 mod candles;
 mod certify;
@@ -25,7 +26,9 @@ mod kill;
 mod layers;
 mod main_job;
 mod metrics_and_logs;
+mod next;
 mod phases;
+mod progress;
 mod recheck;
 #[path = "../../../core/tests/shared/recorded.rs"]
 #[allow(dead_code)] // of recorded data nothing is read here
@@ -35,6 +38,7 @@ mod row_checks;
 mod secrets;
 mod snapshots;
 mod stores;
+mod strangers;
 mod support;
 mod sync;
 mod times;

@@ -273,6 +273,9 @@ fn verbs_are_about_what_is_wanted_and_flags_narrow_it() {
         ("plan", 0, "nothing to fetch"),
         ("plan --data-types trades --force", 0, "to fetch: 4 files"),
         ("download", 0, "majors"),
+        ("full-pipeline", 0, "about what lake.toml wants: majors 2024-03-01 to 2024-03-02"),
+        ("full-pipeline --start-date 2024-03-02", 0, "majors 2024-03-02 to 2024-03-02"),
+        ("full-pipeline --everything", 2, "--start-date is needed"),
         ("check timestamp", 0, "majors"),
         ("candles", 0, "majors"),
         ("candles --timeframes 4h --dry-run --start-date 2024-03-01", 0, "majors"),
@@ -297,6 +300,12 @@ fn verbs_are_about_what_is_wanted_and_flags_narrow_it() {
     assert!(planned.stderr.contains("to fetch: 12 files for 12 partitions"), "{}", planned.stderr);
     stage.expect(0, "download --run r");
     stage.expect(0, "sync");
+    // Both sets in one report, each day once.
+    let whole = json(&stage.expect(0, "full-pipeline --format json").stdout);
+    let days = whole["instruments"]["days"].as_array().unwrap();
+    assert_eq!(days.len(), 2, "{days:?}");
+    let about = whole["validation"]["about"].as_array().unwrap();
+    assert_eq!(about.len(), 2, "{about:?}");
     let report = json(&stage.expect(0, "validate --format json").stdout);
     assert_eq!(
         (&report["verdict"], &report["totals"]["missing"]),
@@ -355,7 +364,7 @@ fn what_is_removed_is_shown_first_and_what_is_wanted_stays() {
         ("rm --runs _identities --yes", 2, "_identities"),
         ("rm --runs ../data --yes", 2, "no name of a run"),
         ("rm --start-date 2024-03-01 --venues OKX-SWAP --yes", 1, "the lake has nothing of that"),
-        ("rm --start-date 2024-03-01 --venues BINANCE", 0, "nothing was removed: --yes does it"),
+        ("rm --start-date 2024-03-01 --venues BINANCE", 0, "nothing was removed; next: mtdh rm "),
         (
             "rm --start-date 2024-03-01 --venues DERIBIT --yes",
             2,
