@@ -212,8 +212,10 @@ fn file(rng: &mut Rng, table: &'static Table) -> (Vec<Vec<u8>>, usize) {
     }
     let (mut parts, mut mutated) = (Vec::new(), 0);
     let mut above: Vec<String> = Vec::new();
-    for _ in 0..rng.usize(1..4) {
-        let mut part = format!("{header}{end}").into_bytes();
+    for number in 0..rng.usize(1..4) {
+        // Later parts need not repeat the header row.
+        let has_header = number == 0 || rng.u8(..3) > 0;
+        let mut part = if has_header { format!("{header}{end}").into_bytes() } else { Vec::new() };
         for _ in 0..rng.usize(..16) {
             clock += if rng.u8(..20) == 0 { -rng.i64(0..90_000_000) } else { rng.i64(0..3_000_000) };
             if rng.u8(..20) < changes {
@@ -233,12 +235,12 @@ fn file(rng: &mut Rng, table: &'static Table) -> (Vec<Vec<u8>>, usize) {
             }
             part.extend(line);
             part.extend_from_slice(if rng.u8(..40) == 0 { b"\r\n" } else { end.as_bytes() });
-            if rng.u8(..60) == 0 {
+            if rng.u8(..40) == 0 {
                 part.extend([header.as_bytes(), end.as_bytes()].concat());
             }
         }
         if rng.u8(..4) == 0 {
-            part.truncate(part.len() - end.len());
+            part.truncate(part.len().saturating_sub(end.len()));
         }
         parts.push(part);
     }
