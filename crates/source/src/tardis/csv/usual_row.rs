@@ -147,7 +147,7 @@ mod tests {
             }
             Kind::Text => ["4000000001", "b46c84da-6942-b404-ab94-18a9ad497fdd", "x"][row % 3].to_owned(),
             Kind::Category(words) => words[row % words.len()].to_owned(),
-            Kind::Flag => (row % 2 == 0).to_string(),
+            Kind::Flag => row.is_multiple_of(2).to_string(),
         }
     }
 
@@ -169,7 +169,7 @@ mod tests {
                 let row = |row: usize| {
                     let symbol = ["BTC-PERPETUAL", "BTC-PERPETUAL", "ETH_USDC"][row % 3];
                     let cells = table.columns.iter().enumerate().map(|(index, column)| {
-                        if column.nullable && (row + index) % 5 == 0 {
+                        if column.nullable && (row + index).is_multiple_of(5) {
                             String::new()
                         } else {
                             cell(column.kind, row + index)
