@@ -30,6 +30,12 @@ impl RowBuilder {
         &mut self.columns[index]
     }
 
+    /// All columns, in the table's order.
+    #[inline]
+    pub(crate) fn columns(&mut self) -> &mut [ColumnBuffer] {
+        &mut self.columns
+    }
+
     /// Ended rows since the last [`RowBuilder::take`].
     #[inline]
     pub fn rows(&self) -> usize {
@@ -67,7 +73,8 @@ pub struct ColumnBuffer {
     validity: Option<BooleanBufferBuilder>,
 }
 
-enum Values {
+/// The cells of one column as they are stored; those of nulls mean nothing.
+pub(crate) enum Values {
     Time(Vec<i64>),
     Number(Vec<f64>),
     Text { ends: Vec<i32>, bytes: Vec<u8> },
@@ -95,6 +102,12 @@ impl ColumnBuffer {
             Values::Category { indices, .. } => indices.len(),
             Values::Flag(values) => values.len(),
         }
+    }
+
+    /// The column itself, for who knows its kind from it: each value that is appended needs its [`ColumnBuffer::push_valid`].
+    #[inline]
+    pub(crate) fn values(&mut self) -> &mut Values {
+        &mut self.values
     }
 
     /// Microseconds since the Unix epoch, UTC.
@@ -143,8 +156,9 @@ impl ColumnBuffer {
         self.push_valid();
     }
 
+    /// The last value is one, not null.
     #[inline]
-    fn push_valid(&mut self) {
+    pub(crate) fn push_valid(&mut self) {
         if let Some(validity) = &mut self.validity {
             validity.append(true);
         }

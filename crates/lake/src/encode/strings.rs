@@ -75,10 +75,12 @@ impl TextChunk {
             let ends = &self.ends[given..given + count];
             let mut page = Page::default();
             for end in ends {
-                let text = &self.bytes[start..*end];
-                page.push(text);
-                range = Some(range.map_or((text, text), |(min, max)| (min.min(text), max.max(text))));
+                page.push(&self.bytes[start..*end]);
                 start = *end;
+            }
+            if let Some((least, greatest)) = page.range {
+                range =
+                    Some(range.map_or((least, greatest), |(min, max)| (min.min(least), max.max(greatest))));
             }
             page.finish(&mut body);
             pages.push_data(body, rows, Encoding::DELTA_BYTE_ARRAY)?;
@@ -95,6 +97,8 @@ impl TextChunk {
 #[derive(Default)]
 struct Page<'a> {
     last: &'a [u8],
+    /// The least and the greatest.
+    range: Option<(&'a [u8], &'a [u8])>,
     prefixes: Vec<i64>,
     lengths: Vec<i64>,
     suffixes: Vec<u8>,
@@ -106,6 +110,16 @@ impl<'a> Page<'a> {
         self.prefixes.push(prefix as i64);
         self.lengths.push((text.len() - prefix) as i64);
         self.suffixes.extend_from_slice(&text[prefix..]);
+        // What follows the common prefix tells the order of two strings. One behind the last is not the least, one before it not the
+        // greatest, and ids mostly rise.
+        let (min, max) = self.range.get_or_insert((text, text));
+        if self.last.get(prefix) >= text.get(prefix) {
+            *min = text.min(*min);
+        } else if std::ptr::eq(*max, self.last) {
+            *max = text;
+        } else {
+            *max = text.max(*max);
+        }
         self.last = text;
     }
 
@@ -135,6 +149,26 @@ fn word(bytes: &[u8], at: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_range_of_a_page() {
+        for (texts, min, max) in [
+            (&["b"][..], "b", "b"),
+            (&["", "a"], "", "a"),
+            (&["a", ""], "", "a"),
+            (&["1", "2", "3"], "1", "3"),
+            (&["3", "2", "1"], "1", "3"),
+            (&["b", "b", "c", "c", "a", "b"], "a", "c"),
+            (&["10", "9", "100", "11"], "10", "9"),
+            (&["ab", "abc", "a", "b", "ab"], "a", "b"),
+            (&["z", "é", "~", "\u{10ffff}", "a"], "a", "\u{10ffff}"),
+            (&["12345678x", "12345678", "12345678y", "12345677z"], "12345677z", "12345678y"),
+        ] {
+            let mut page = Page::default();
+            texts.iter().for_each(|text| page.push(text.as_bytes()));
+            assert_eq!(page.range, Some((min.as_bytes(), max.as_bytes())), "{texts:?}");
+        }
+    }
 
     #[test]
     fn common_prefixes() {

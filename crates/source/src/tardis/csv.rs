@@ -4,12 +4,15 @@
 //! [`BATCH_ROWS`] rows each, whatever the cutting. It knows neither gzip nor Parquet. Start at [`Decoder::push`].
 
 mod cells;
+mod eight;
 mod error;
 mod fault;
 mod header;
 mod names;
 pub mod number;
 mod quoted;
+mod usual_cell;
+mod usual_row;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -23,6 +26,7 @@ use crate::row_builder::{ColumnBuffer, RowBuilder};
 use fault::{Fault, is_clock};
 use header::{Cell, Layout};
 use names::Names;
+use usual_row::UsualCells;
 
 pub use error::DecodeError;
 pub use header::text_cells;
@@ -94,6 +98,8 @@ pub struct Decoder {
     /// The first row of the file.
     first_row: Vec<u8>,
     builder: RowBuilder,
+    /// What cells of usual rows look like.
+    usual: UsualCells,
     row_names: Vec<u32>,
     names: Names,
     /// How many of the names earlier batches told of.
@@ -126,6 +132,7 @@ impl Decoder {
             begins_part: true,
             first_row: Vec::new(),
             builder: RowBuilder::new(table),
+            usual: UsualCells::new(table),
             row_names: Vec::new(),
             names: Names::new(expectation),
             names_told: 0,
@@ -161,12 +168,14 @@ impl Decoder {
             self.carry = line;
             bytes = &bytes[end + 1..];
         }
-        let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', bytes) {
-            self.read_line(&bytes[start..end])?;
-            start = end + 1;
+        loop {
+            bytes = &bytes[self.read_usual_rows(bytes)?..];
+            let Some(end) = memchr::memchr(b'\n', bytes) else {
+                return self.keep(bytes);
+            };
+            self.read_line(&bytes[..end])?;
+            bytes = &bytes[end + 1..];
         }
-        self.keep(&bytes[start..])
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
@@ -270,19 +279,23 @@ impl Decoder {
 
     fn read_row(&mut self, layout: &Layout, line: &[u8]) -> Result<(), DecodeError> {
         match self.read_cells(layout, line) {
-            Ok(row) => {
-                let name = if row.is_as_before {
-                    self.last_start_name
-                } else {
-                    self.new_start(layout, row.exchange, row.symbol)?
-                };
-                self.accept(name, &row)
-            }
+            Ok(row) => self.end_row(layout, &row),
             Err(fault) => {
                 self.builder.discard_row();
                 self.read_odd_row(layout, line, fault)
             }
         }
+    }
+
+    /// Ends a row whose cells are in the columns.
+    #[inline]
+    fn end_row(&mut self, layout: &Layout, row: &Row<'_>) -> Result<(), DecodeError> {
+        let name = if row.is_as_before {
+            self.last_start_name
+        } else {
+            self.new_start(layout, row.exchange, row.symbol)?
+        };
+        self.accept(name, row)
     }
 
     fn accept(&mut self, name: u32, row: &Row<'_>) -> Result<(), DecodeError> {

@@ -22,6 +22,7 @@ mod resume;
 mod server;
 mod silence;
 mod sockets;
+mod usual_rows;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, TimestampMicrosecondType};

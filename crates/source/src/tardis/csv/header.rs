@@ -30,6 +30,8 @@ pub struct Layout {
     pub exchange: usize,
     /// Index of the symbol cell.
     pub symbol: usize,
+    /// Whether the cells are exchange, symbol and the table's columns in their order, and nothing else.
+    pub is_usual: bool,
 }
 
 impl Layout {
@@ -60,7 +62,8 @@ impl Layout {
                 None => Cell::Ignored,
             },
         });
-        Ok(Layout { cells: cells.collect(), exchange, symbol })
+        let is_usual = names.iter().eq(&table.csv_header().split(',').map(Cow::Borrowed).collect::<Vec<_>>());
+        Ok(Layout { cells: cells.collect(), exchange, symbol, is_usual })
     }
 }
 

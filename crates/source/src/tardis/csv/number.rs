@@ -2,6 +2,8 @@
 //!
 //! A cell ends at a comma or at the end of the slice. The parsers stop there and return the length, so a row is scanned once.
 
+use super::eight::{eight_digits, word};
+
 /// A parsed decimal number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decimal {
@@ -11,7 +13,8 @@ pub struct Decimal {
     pub is_exact: bool,
 }
 
-const POWERS: [f64; 23] = [
+/// The powers of ten that floats have exactly.
+pub(super) const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
     1e19, 1e20, 1e21, 1e22,
 ];
@@ -70,23 +73,7 @@ pub fn integer(bytes: &[u8]) -> Option<(i64, usize)> {
 #[inline]
 fn sixteen_digits(bytes: &[u8; 16]) -> Option<i64> {
     let (high, low) = bytes.split_at(8);
-    let high = eight_digits(u64::from_le_bytes(high.try_into().ok()?))?;
-    let low = eight_digits(u64::from_le_bytes(low.try_into().ok()?))?;
-    Some((high * 100_000_000 + low) as i64)
-}
-
-/// Eight ASCII digits, the first in the lowest byte, as a number: three multiplications instead of eight.
-#[inline]
-fn eight_digits(word: u64) -> Option<u64> {
-    let is_digits = (word & 0xF0F0_F0F0_F0F0_F0F0) == 0x3030_3030_3030_3030
-        && ((word + 0x0606_0606_0606_0606) & 0xF0F0_F0F0_F0F0_F0F0) == 0x3030_3030_3030_3030;
-    if !is_digits {
-        return None;
-    }
-    let digits = word & 0x0F0F_0F0F_0F0F_0F0F;
-    let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00FF_00FF_00FF_00FF;
-    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
-    Some((fours.wrapping_mul(10_000) + (fours >> 32)) & 0xFFFF_FFFF)
+    Some((eight_digits(word(high)?)? * 100_000_000 + eight_digits(word(low)?)?) as i64)
 }
 
 /// Parses a decimal number at the start of `bytes`: an optional minus, digits with at most one point, and an optional exponent.
