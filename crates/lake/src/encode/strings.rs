@@ -10,23 +10,30 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::deltas::push_deltas;
-use super::{Finished, PAGE_ROWS, PageCompressor, Pages, push_definition};
+use super::validity::{Validity, count};
+use super::{Finished, PAGE_ROWS, PagePress, Pages, push_definition};
 
 /// The strings of one row group's column, in order.
-#[derive(Default)]
 pub(crate) struct TextChunk {
     is_nullable: bool,
-    /// Whether each row has a string; `None`: no null so far.
-    validity: Option<Vec<bool>>,
-    rows: usize,
+    validity: Validity,
     bytes: Vec<u8>,
     /// End offsets in `bytes` of the strings that are not null.
     ends: Vec<usize>,
+    page: Page,
+    pages: Pages,
 }
 
 impl TextChunk {
     pub fn new(is_nullable: bool) -> TextChunk {
-        TextChunk { is_nullable, ..TextChunk::default() }
+        TextChunk {
+            is_nullable,
+            validity: Validity::default(),
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            page: Page::default(),
+            pages: Pages::compressed(),
+        }
     }
 
     /// Appends an array of strings.
@@ -40,79 +47,84 @@ impl TextChunk {
             self.bytes.extend_from_slice(&texts.value_data()[first..offsets[texts.len()] as usize]);
             self.ends.extend(offsets[1..].iter().map(|end| before + *end as usize - first));
         } else {
-            let before = self.rows;
-            let validity = self.validity.get_or_insert_with(|| vec![true; before]);
-            validity.extend((0..texts.len()).map(|row| texts.is_valid(row)));
             for text in texts.iter().flatten() {
                 self.bytes.extend_from_slice(text.as_bytes());
                 self.ends.push(self.bytes.len());
             }
         }
-        self.rows += texts.len();
-        if let Some(validity) = &mut self.validity {
-            validity.resize(self.rows, true);
-        }
+        self.validity.push(texts);
         Ok(())
     }
 
     /// Encodes the chunk.
     pub fn finish(
-        self,
+        &mut self,
         column: ColumnDescPtr,
-        compressor: &mut PageCompressor,
-    ) -> Result<Finished, ParquetError> {
-        let mut pages = Pages::new(Some(compressor));
+        press: &mut PagePress,
+    ) -> Result<Finished<'_>, ParquetError> {
         let (mut given, mut start) = (0, 0);
         let mut range: Option<(&[u8], &[u8])> = None;
-        for first in (0..self.rows).step_by(PAGE_ROWS) {
-            let rows = PAGE_ROWS.min(self.rows - first);
-            let valid = self.validity.as_ref().map(|v| &v[first..first + rows]);
-            let count = valid.map_or(rows, |v| v.iter().filter(|is_valid| **is_valid).count());
-            let mut body = Vec::new();
+        for first in (0..self.validity.rows()).step_by(PAGE_ROWS) {
+            let rows = PAGE_ROWS.min(self.validity.rows() - first);
+            let valid = self.validity.of(first..first + rows);
+            let count = count(valid, rows);
+            let mut body = press.page();
             if self.is_nullable {
                 push_definition(&mut body, valid, rows);
             }
-            let ends = &self.ends[given..given + count];
-            let mut page = Page::default();
-            for end in ends {
+            let mut last: &[u8] = &[];
+            for end in &self.ends[given..given + count] {
                 let text = &self.bytes[start..*end];
-                page.push(text);
+                self.page.push(last, text);
                 range = Some(range.map_or((text, text), |(min, max)| (min.min(text), max.max(text))));
+                last = text;
                 start = *end;
             }
-            page.finish(&mut body);
-            pages.push_data(body, rows, Encoding::DELTA_BYTE_ARRAY)?;
+            self.page.finish(&mut body);
+            self.pages.push_data(press, body, rows, Encoding::DELTA_BYTE_ARRAY)?;
             given += count;
         }
         let (min, max) =
             range.map(|(min, max)| (ByteArray::from(min.to_vec()), ByteArray::from(max.to_vec()))).unzip();
-        let nulls = (self.rows - given) as u64;
-        pages.finish(column, Statistics::byte_array(min, max, None, Some(nulls), false))
+        let nulls = (self.validity.rows() - given) as u64;
+        self.pages.finish(column, Statistics::byte_array(min, max, None, Some(nulls), false))
+    }
+
+    /// Forgets the finished chunk, and keeps its room.
+    pub fn clear(&mut self) {
+        let TextChunk { is_nullable: _, validity, bytes, ends, page: _, pages } = self;
+        validity.clear();
+        bytes.clear();
+        ends.clear();
+        pages.clear();
     }
 }
 
-/// The strings of one page, as encoded.
+/// The strings of one page, as encoded; empty between two pages.
 #[derive(Default)]
-struct Page<'a> {
-    last: &'a [u8],
+struct Page {
     prefixes: Vec<i64>,
     lengths: Vec<i64>,
     suffixes: Vec<u8>,
 }
 
-impl<'a> Page<'a> {
-    fn push(&mut self, text: &'a [u8]) {
-        let prefix = common_prefix(self.last, text);
+impl Page {
+    /// Appends a string, which follows `last`; nothing before the first.
+    fn push(&mut self, last: &[u8], text: &[u8]) {
+        let prefix = common_prefix(last, text);
         self.prefixes.push(prefix as i64);
         self.lengths.push((text.len() - prefix) as i64);
         self.suffixes.extend_from_slice(&text[prefix..]);
-        self.last = text;
     }
 
-    fn finish(self, body: &mut Vec<u8>) {
+    /// Appends the strings to the page's other bytes.
+    fn finish(&mut self, body: &mut Vec<u8>) {
         push_deltas(body, &self.prefixes);
         push_deltas(body, &self.lengths);
         body.extend_from_slice(&self.suffixes);
+        self.prefixes.clear();
+        self.lengths.clear();
+        self.suffixes.clear();
     }
 }
 
