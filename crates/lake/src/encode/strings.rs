@@ -1,6 +1,8 @@
 //! Chunks of ids (`DELTA_BYTE_ARRAY`): each id differs from the one before by its end, so only the length of the common
 //! prefix is stored.
 
+use std::cmp::Ordering;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use parquet::basic::Encoding;
@@ -63,7 +65,7 @@ impl TextChunk {
         press: &mut PagePress,
     ) -> Result<Finished<'_>, ParquetError> {
         let (mut given, mut start) = (0, 0);
-        let mut range: Option<(&[u8], &[u8])> = None;
+        let mut range: Option<Range<'_>> = None;
         for first in (0..self.validity.rows()).step_by(PAGE_ROWS) {
             let rows = PAGE_ROWS.min(self.validity.rows() - first);
             let valid = self.validity.of(first..first + rows);
@@ -72,20 +74,26 @@ impl TextChunk {
             if self.is_nullable {
                 push_definition(&mut body, valid, rows);
             }
-            let mut last: &[u8] = &[];
+            let mut last: Option<&[u8]> = None;
             for end in &self.ends[given..given + count] {
                 let text = &self.bytes[start..*end];
-                self.page.push(last, text);
-                range = Some(range.map_or((text, text), |(min, max)| (min.min(text), max.max(text))));
-                last = text;
+                let prefix = common_prefix(last.unwrap_or_default(), text);
+                self.page.push(prefix, text);
+                match (&mut range, last) {
+                    (None, _) => range = Some(Range::of(text)),
+                    (Some(range), Some(last)) => range.push(text, text.get(prefix).cmp(&last.get(prefix))),
+                    // The first of a page shares no prefix: the format begins anew.
+                    (Some(range), None) => range.push(text, text.cmp(range.last)),
+                }
+                last = Some(text);
                 start = *end;
             }
             self.page.finish(&mut body);
             self.pages.push_data(press, body, rows, Encoding::DELTA_BYTE_ARRAY)?;
             given += count;
         }
-        let (min, max) =
-            range.map(|(min, max)| (ByteArray::from(min.to_vec()), ByteArray::from(max.to_vec()))).unzip();
+        let bound = |text: &[u8]| ByteArray::from(text.to_vec());
+        let (min, max) = range.map(|range| (bound(range.min), bound(range.max))).unzip();
         let nulls = (self.validity.rows() - given) as u64;
         self.pages.finish(column, Statistics::byte_array(min, max, None, Some(nulls), false))
     }
@@ -109,12 +117,16 @@ struct Page {
 }
 
 impl Page {
-    /// Appends a string, which follows `last`; nothing before the first.
-    fn push(&mut self, last: &[u8], text: &[u8]) {
-        let prefix = common_prefix(last, text);
+    /// Appends a string that has its first `prefix` bytes in common with the one before.
+    fn push(&mut self, prefix: usize, text: &[u8]) {
         self.prefixes.push(prefix as i64);
         self.lengths.push((text.len() - prefix) as i64);
-        self.suffixes.extend_from_slice(&text[prefix..]);
+        // Mostly a digit or two, for which a call costs more.
+        match text[prefix..] {
+            [a] => self.suffixes.push(a),
+            [a, b] => self.suffixes.extend([a, b]),
+            ref suffix => self.suffixes.extend_from_slice(suffix),
+        }
     }
 
     /// Appends the strings to the page's other bytes.
@@ -128,14 +140,57 @@ impl Page {
     }
 }
 
+/// The least and the greatest of some strings. Ids mostly rise: then the next one is the greatest without a comparison.
+struct Range<'a> {
+    min: &'a [u8],
+    max: &'a [u8],
+    last: &'a [u8],
+    is_last_min: bool,
+    is_last_max: bool,
+}
+
+impl<'a> Range<'a> {
+    fn of(text: &'a [u8]) -> Range<'a> {
+        Range { min: text, max: text, last: text, is_last_min: true, is_last_max: true }
+    }
+
+    /// Takes the next string, whose order relative to the last one is known.
+    fn push(&mut self, text: &'a [u8], order: Ordering) {
+        match order {
+            Ordering::Less => {
+                self.is_last_max = false;
+                self.is_last_min = self.is_last_min || text < self.min;
+                if self.is_last_min {
+                    self.min = text;
+                }
+            }
+            Ordering::Equal => {}
+            Ordering::Greater => {
+                self.is_last_min = false;
+                self.is_last_max = self.is_last_max || text > self.max;
+                if self.is_last_max {
+                    self.max = text;
+                }
+            }
+        }
+        self.last = text;
+    }
+}
+
 /// Length of the common prefix of two strings, in bytes.
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    let shorter = a.len().min(b.len());
     let mut at = 0;
     while let (Some(x), Some(y)) = (word(a, at), word(b, at)) {
         if x != y {
             return at + ((x ^ y).trailing_zeros() / 8) as usize;
         }
         at += 8;
+    }
+    // What is left, and bytes before it that are equal.
+    let end = shorter.saturating_sub(8);
+    if let (Some(x), Some(y)) = (word(&a[..shorter], end), word(&b[..shorter], end)) {
+        return end + ((x ^ y).trailing_zeros() / 8) as usize;
     }
     at + a[at..].iter().zip(&b[at..]).take_while(|(x, y)| x == y).count()
 }
@@ -149,6 +204,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_range_is_that_of_all_texts() {
+        // All orders of four texts, of which one is the beginning of another, and one is twice there.
+        let texts: [&[u8]; 5] = [b"", b"a", b"ab", b"b", b"ab"];
+        let mut places = [0; 5];
+        for number in 0..5_usize.pow(5) {
+            for (digit, place) in places.iter_mut().enumerate() {
+                *place = number / 5_usize.pow(digit as u32) % 5;
+            }
+            let given = places.map(|place| texts[place]);
+            let mut range = Range::of(given[0]);
+            for pair in given.windows(2) {
+                let prefix = common_prefix(pair[0], pair[1]);
+                let order = pair[1].get(prefix).cmp(&pair[0].get(prefix));
+                assert_eq!(order, pair[1].cmp(pair[0]), "{given:?}");
+                range.push(pair[1], order);
+            }
+            assert_eq!(
+                (Some(&range.min), Some(&range.max)),
+                (given.iter().min(), given.iter().max()),
+                "{given:?}"
+            );
+        }
+    }
+
+    #[test]
     fn common_prefixes() {
         for (a, b, expected) in [
             ("", "", 0),
@@ -158,6 +238,10 @@ mod tests {
             ("0123456789abcdef", "0123456789abcdef", 16),
             ("0123456789abcdef0", "0123456789abcdef1", 16),
             ("01234567", "0123456", 7),
+            ("0123456789", "01234567", 8),
+            ("0123456789", "0123456789", 10),
+            ("0123456789", "01234567x9", 8),
+            ("0123456789abcdefgh", "0123456789abcdefgx01234567", 17),
             ("x1234567", "y1234567", 0),
         ] {
             assert_eq!(common_prefix(a.as_bytes(), b.as_bytes()), expected, "{a} {b}");
