@@ -233,6 +233,25 @@ fn push_varint(buffer: &mut Vec<u8>, mut value: u64) {
 
 /// Packs the low `bits` of each index, the first in the lowest bits, padded with zeros to a multiple of eight.
 fn push_packed(buffer: &mut Vec<u8>, places: &[u32], bits: u32) {
+    match bits {
+        8 => push_bytes::<1>(buffer, places),
+        16 => push_bytes::<2>(buffer, places),
+        24 => push_bytes::<3>(buffer, places),
+        _ => push_bits(buffer, places, bits),
+    }
+}
+
+/// As [`push_packed`], with `N` whole bytes for each index.
+fn push_bytes<const N: usize>(buffer: &mut Vec<u8>, places: &[u32]) {
+    let start = buffer.len();
+    buffer.resize(start + places.len().next_multiple_of(8) * N, 0);
+    for (bytes, place) in buffer[start..].chunks_exact_mut(N).zip(places) {
+        bytes.copy_from_slice(&place.to_le_bytes()[..N]);
+    }
+}
+
+/// As [`push_packed`], for any number of bits.
+fn push_bits(buffer: &mut Vec<u8>, places: &[u32], bits: u32) {
     let (mut word, mut filled) = (0_u64, 0);
     let missing = places.len().next_multiple_of(8) - places.len();
     buffer.reserve((places.len() + missing) * bits as usize / 8 + 4);
@@ -278,6 +297,20 @@ mod tests {
             let mut body = Vec::new();
             push_definition(&mut body, valid.as_deref(), rows);
             assert_eq!(body, expected, "{valid:?}");
+        }
+    }
+
+    #[test]
+    fn whole_bytes_are_packed_as_any_bits() {
+        for bits in [8, 16, 24] {
+            for count in [1, 7, 8, 9, 1000] {
+                let places: Vec<u32> =
+                    (0..count).map(|place: u32| place.wrapping_mul(0x9E37_79B9) >> (32 - bits)).collect();
+                let (mut whole, mut any) = (vec![1], vec![1]);
+                push_packed(&mut whole, &places, bits);
+                push_bits(&mut any, &places, bits);
+                assert_eq!(whole, any, "{count} of {bits} bits");
+            }
         }
     }
 
