@@ -7,8 +7,10 @@ pub(crate) mod dictionary;
 pub(crate) mod floats;
 pub(crate) mod strings;
 pub(crate) mod timestamps;
+mod validity;
 
-use bytes::Bytes;
+use std::borrow::Cow;
+
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
@@ -16,6 +18,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder};
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescPtr;
 use zstd::bulk::Compressor;
+use zstd::zstd_safe::compress_bound;
 
 use crate::seal::page::{PageKind, header};
 
@@ -26,114 +29,178 @@ const PAGE_ROWS: usize = 20 * 1024;
 const ZSTD_LEVEL: i32 = 1;
 
 /// A finished chunk: its bytes, and its metadata for the footer.
-pub(crate) type Finished = (Bytes, ColumnCloseResult);
+pub(crate) type Finished<'a> = (Cow<'a, [u8]>, ColumnCloseResult);
 
-/// Compresses the pages of a file, one after the other.
-pub(crate) struct PageCompressor(Compressor<'static>);
+/// Makes the pages of a file, one after the other, in the same room.
+pub(crate) struct PagePress {
+    compressor: Compressor<'static>,
+    /// The page that is being made, before compression. Empty between two pages.
+    body: Vec<u8>,
+    /// The last page as compressed.
+    stored: Vec<u8>,
+}
 
-impl PageCompressor {
-    pub fn new() -> Result<PageCompressor, ParquetError> {
-        Ok(PageCompressor(Compressor::new(ZSTD_LEVEL)?))
+impl PagePress {
+    pub fn new() -> Result<PagePress, ParquetError> {
+        Ok(PagePress { compressor: Compressor::new(ZSTD_LEVEL)?, body: Vec::new(), stored: Vec::new() })
+    }
+
+    /// An empty page to fill, for [`Pages::push_data`] or [`Pages::push_dictionary`], which give its room back.
+    fn page(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.body)
+    }
+
+    fn give_back(&mut self, mut page: Vec<u8>) {
+        page.clear();
+        self.body = page;
+    }
+
+    fn compress(&mut self, page: &[u8]) -> Result<&[u8], ParquetError> {
+        self.stored.clear();
+        self.stored.reserve(compress_bound(page.len()));
+        self.compressor.compress_to_buffer(page, &mut self.stored)?;
+        Ok(&self.stored)
     }
 }
 
-/// The pages of one chunk.
-struct Pages<'a> {
+/// The pages of one chunk; after [`Pages::finish`], of the next chunk of the same column, in the same room.
+struct Pages {
+    is_compressed: bool,
     bytes: Vec<u8>,
-    compressor: Option<&'a mut PageCompressor>,
+    so_far: SoFar,
+}
+
+/// What the footer will say of the pages.
+#[derive(Default)]
+struct SoFar {
     offsets: OffsetIndexBuilder,
     rows: usize,
     /// Uncompressed bytes of the pages with their headers.
     plain_bytes: i64,
     dictionary_bytes: Option<i64>,
-    encoding: Encoding,
+    encoding: Option<Encoding>,
 }
 
-impl<'a> Pages<'a> {
-    fn new(compressor: Option<&'a mut PageCompressor>) -> Pages<'a> {
-        Pages {
-            bytes: Vec::new(),
-            compressor,
-            offsets: OffsetIndexBuilder::new(),
-            rows: 0,
-            plain_bytes: 0,
-            dictionary_bytes: None,
-            encoding: Encoding::PLAIN,
-        }
+impl Pages {
+    fn compressed() -> Pages {
+        Pages { is_compressed: true, bytes: Vec::new(), so_far: SoFar::default() }
+    }
+
+    fn plain() -> Pages {
+        Pages { is_compressed: false, ..Pages::compressed() }
     }
 
     /// Appends a page with its header. Returns the bytes of both.
-    fn push(&mut self, kind: &PageKind, values: usize, body: Vec<u8>) -> Result<usize, ParquetError> {
-        let plain = body.len();
-        let stored = match &mut self.compressor {
-            Some(compressor) => compressor.0.compress(&body)?,
-            None => body,
-        };
-        let header = header(kind, values, plain, &stored);
-        self.plain_bytes += (header.len() + plain) as i64;
+    fn push(
+        &mut self,
+        press: &mut PagePress,
+        kind: &PageKind,
+        values: usize,
+        page: Vec<u8>,
+    ) -> Result<usize, ParquetError> {
+        let stored = if self.is_compressed { press.compress(&page)? } else { &page };
+        let header = header(kind, values, page.len(), stored);
+        self.so_far.plain_bytes += (header.len() + page.len()) as i64;
         self.bytes.extend_from_slice(&header);
-        self.bytes.extend_from_slice(&stored);
-        Ok(header.len() + stored.len())
+        self.bytes.extend_from_slice(stored);
+        let length = header.len() + stored.len();
+        press.give_back(page);
+        Ok(length)
     }
 
-    fn push_dictionary(&mut self, values: Vec<u8>, count: usize) -> Result<(), ParquetError> {
-        let bytes = self.push(&PageKind::Dictionary, count, values)?;
-        self.dictionary_bytes = Some(bytes as i64);
+    fn push_dictionary(
+        &mut self,
+        press: &mut PagePress,
+        page: Vec<u8>,
+        count: usize,
+    ) -> Result<(), ParquetError> {
+        let bytes = self.push(press, &PageKind::Dictionary, count, page)?;
+        self.so_far.dictionary_bytes = Some(bytes as i64);
         Ok(())
     }
 
-    fn push_data(&mut self, body: Vec<u8>, rows: usize, encoding: Encoding) -> Result<(), ParquetError> {
-        self.encoding = encoding;
+    fn push_data(
+        &mut self,
+        press: &mut PagePress,
+        page: Vec<u8>,
+        rows: usize,
+        encoding: Encoding,
+    ) -> Result<(), ParquetError> {
         let start = self.bytes.len();
-        let bytes = self.push(&PageKind::Data(encoding), rows, body)?;
-        self.offsets.append_offset_and_size(start as i64, bytes as i32);
-        self.offsets.append_row_count(rows as i64);
-        self.rows += rows;
+        let bytes = self.push(press, &PageKind::Data(encoding), rows, page)?;
+        let so_far = &mut self.so_far;
+        so_far.encoding = Some(encoding);
+        so_far.offsets.append_offset_and_size(start as i64, bytes as i32);
+        so_far.offsets.append_row_count(rows as i64);
+        so_far.rows += rows;
         Ok(())
     }
 
-    fn finish(self, column: ColumnDescPtr, statistics: Statistics) -> Result<Finished, ParquetError> {
-        let bytes = Bytes::from(self.bytes);
-        let (encodings, first) = match self.dictionary_bytes {
+    /// The chunk. Its bytes stay until [`Pages::clear`].
+    fn finish(
+        &mut self,
+        column: ColumnDescPtr,
+        statistics: Statistics,
+    ) -> Result<Finished<'_>, ParquetError> {
+        let SoFar { offsets, rows, plain_bytes, dictionary_bytes, encoding } =
+            std::mem::take(&mut self.so_far);
+        let bytes = &self.bytes;
+        let (encodings, first) = match dictionary_bytes {
             Some(first) => (vec![Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY], first),
-            None => (vec![self.encoding, Encoding::RLE], 0),
+            None => (vec![encoding.unwrap_or(Encoding::PLAIN), Encoding::RLE], 0),
         };
-        let compression = match self.compressor {
-            Some(_) => Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?),
-            None => Compression::UNCOMPRESSED,
+        let compression = if self.is_compressed {
+            Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?)
+        } else {
+            Compression::UNCOMPRESSED
         };
         let metadata = ColumnChunkMetaData::builder(column)
             .set_encodings(encodings)
             .set_compression(compression)
-            .set_num_values(self.rows as i64)
+            .set_num_values(rows as i64)
             .set_total_compressed_size(bytes.len() as i64)
-            .set_total_uncompressed_size(self.plain_bytes)
-            .set_dictionary_page_offset(self.dictionary_bytes.map(|_| 0))
+            .set_total_uncompressed_size(plain_bytes)
+            .set_dictionary_page_offset(dictionary_bytes.map(|_| 0))
             .set_data_page_offset(first)
             .set_statistics(statistics)
             .build()?;
         let close = ColumnCloseResult {
             bytes_written: bytes.len() as u64,
-            rows_written: self.rows as u64,
+            rows_written: rows as u64,
             metadata,
             bloom_filter: None,
             column_index: None,
-            offset_index: Some(self.offsets.build()),
+            offset_index: Some(offsets.build()),
         };
-        Ok((bytes, close))
+        Ok((Cow::Borrowed(bytes), close))
+    }
+
+    /// Forgets the finished chunk, and keeps its room.
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.so_far = SoFar::default();
     }
 }
 
-/// Definition levels of a page: 1 for a number, 0 for null.
+/// Definition levels of a page: 1 for a value, 0 for null. Of one run, or packed from the lowest bit on, as [`push_run`].
 fn push_definition(body: &mut Vec<u8>, valid: Option<&[bool]>, rows: usize) {
-    let levels: Vec<u32> = match valid {
-        Some(valid) => valid.iter().map(|is_valid| u32::from(*is_valid)).collect(),
-        None => vec![1; rows],
-    };
-    let mut run = Vec::new();
-    push_run(&mut run, &levels, 1);
-    body.extend((run.len() as u32).to_le_bytes());
-    body.extend(run);
+    let length_at = body.len();
+    body.extend([0; 4]);
+    let first = valid.is_none_or(|valid| valid.first().copied().unwrap_or(true));
+    match valid {
+        Some(valid) if valid.iter().any(|is_valid| *is_valid != first) => {
+            push_varint(body, ((rows.div_ceil(8) as u64) << 1) | 1);
+            body.extend(valid.chunks(8).map(|eight| {
+                eight.iter().rev().fold(0_u8, |bits, is_valid| bits << 1 | u8::from(*is_valid))
+            }));
+        }
+        _ => {
+            push_varint(body, (rows as u64) << 1);
+            body.push(u8::from(first));
+        }
+    }
+    let length = (body.len() - length_at - 4) as u32;
+    body[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
 }
 
 /// Bits needed for an index below `count`; at least one, because some readers fail on zero.
@@ -166,6 +233,25 @@ fn push_varint(buffer: &mut Vec<u8>, mut value: u64) {
 
 /// Packs the low `bits` of each index, the first in the lowest bits, padded with zeros to a multiple of eight.
 fn push_packed(buffer: &mut Vec<u8>, places: &[u32], bits: u32) {
+    match bits {
+        8 => push_bytes::<1>(buffer, places),
+        16 => push_bytes::<2>(buffer, places),
+        24 => push_bytes::<3>(buffer, places),
+        _ => push_bits(buffer, places, bits),
+    }
+}
+
+/// As [`push_packed`], with `N` whole bytes for each index.
+fn push_bytes<const N: usize>(buffer: &mut Vec<u8>, places: &[u32]) {
+    let start = buffer.len();
+    buffer.resize(start + places.len().next_multiple_of(8) * N, 0);
+    for (bytes, place) in buffer[start..].chunks_exact_mut(N).zip(places) {
+        bytes.copy_from_slice(&place.to_le_bytes()[..N]);
+    }
+}
+
+/// As [`push_packed`], for any number of bits.
+fn push_bits(buffer: &mut Vec<u8>, places: &[u32], bits: u32) {
     let (mut word, mut filled) = (0_u64, 0);
     let missing = places.len().next_multiple_of(8) - places.len();
     buffer.reserve((places.len() + missing) * bits as usize / 8 + 4);
@@ -196,6 +282,35 @@ mod tests {
             let mut buffer = Vec::new();
             push_packed(&mut buffer, &places, bits);
             assert_eq!(buffer, expected, "{places:?}");
+        }
+    }
+
+    #[test]
+    fn definition_levels_are_a_run_or_bits() {
+        for (valid, rows, expected) in [
+            (None, 300, vec![3, 0, 0, 0, 0xd8, 4, 1]),
+            (Some(vec![true; 3]), 3, vec![2, 0, 0, 0, 6, 1]),
+            (Some(vec![false; 3]), 3, vec![2, 0, 0, 0, 6, 0]),
+            (Some(vec![true, false, true]), 3, vec![2, 0, 0, 0, 3, 0b101]),
+            (Some([vec![false; 8], vec![true]].concat()), 9, vec![3, 0, 0, 0, 5, 0, 1]),
+        ] {
+            let mut body = Vec::new();
+            push_definition(&mut body, valid.as_deref(), rows);
+            assert_eq!(body, expected, "{valid:?}");
+        }
+    }
+
+    #[test]
+    fn whole_bytes_are_packed_as_any_bits() {
+        for bits in [8, 16, 24] {
+            for count in [1, 7, 8, 9, 1000] {
+                let places: Vec<u32> =
+                    (0..count).map(|place: u32| place.wrapping_mul(0x9E37_79B9) >> (32 - bits)).collect();
+                let (mut whole, mut any) = (vec![1], vec![1]);
+                push_packed(&mut whole, &places, bits);
+                push_bits(&mut any, &places, bits);
+                assert_eq!(whole, any, "{count} of {bits} bits");
+            }
         }
     }
 

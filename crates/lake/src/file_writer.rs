@@ -17,6 +17,7 @@ use parquet::arrow::arrow_writer::{
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnDescPtr;
 
@@ -75,9 +76,9 @@ impl<W: Write + Send> FileWriter<W> {
     ///
     /// # Errors
     /// When writing to `out` fails, or a chunk cannot be encoded.
-    pub fn row_group(
+    pub fn row_group<'a>(
         &mut self,
-        chunks: impl IntoIterator<Item = Result<Finished, ParquetError>>,
+        chunks: impl IntoIterator<Item = Result<Finished<'a>, ParquetError>>,
     ) -> Result<(), ParquetError> {
         let mut group = self.file.next_row_group()?;
         for chunk in chunks {
@@ -88,7 +89,7 @@ impl<W: Write + Send> FileWriter<W> {
                 push_check(&mut self.headers, check(&bytes[at..at + header.length]));
                 at += header.length + header.stored;
             }
-            group.append_column(&bytes, close)?;
+            group.append_column(&Chunk(&bytes), close)?;
         }
         group.close()?;
         Ok(())
@@ -160,6 +161,35 @@ impl<W: Write + Send> FileWriter<W> {
     }
 }
 
+/// A chunk's bytes, for the general writer.
+struct Chunk<'a>(&'a [u8]);
+
+impl Length for Chunk<'_> {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+impl<'a> Chunk<'a> {
+    fn from(&self, start: u64) -> Result<&'a [u8], ParquetError> {
+        let left = usize::try_from(start).ok().and_then(|start| self.0.get(start..));
+        left.ok_or_else(|| ParquetError::General("a chunk is shorter than its metadata says".to_owned()))
+    }
+}
+
+impl<'a> ChunkReader for Chunk<'a> {
+    type T = &'a [u8];
+
+    fn get_read(&self, start: u64) -> Result<&'a [u8], ParquetError> {
+        self.from(start)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let left = self.from(start)?;
+        Ok(Bytes::copy_from_slice(&left[..length.min(left.len())]))
+    }
+}
+
 /// A column that the general writer encodes.
 pub(crate) struct GeneralChunk {
     writer: ArrowColumnWriter,
@@ -179,7 +209,7 @@ impl GeneralChunk {
     ///
     /// # Errors
     /// When it cannot be encoded.
-    pub fn finish(self) -> Result<Finished, ParquetError> {
+    pub fn finish(self) -> Result<Finished<'static>, ParquetError> {
         let mut close = self.writer.close()?.close().clone();
         let blobs = std::mem::take(&mut *self.shelf.lock().unwrap_or_else(PoisonError::into_inner));
         // The general writer emits each page in two pieces, and the dictionary last; in the file the dictionary is first.

@@ -22,8 +22,8 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::schema::types::ColumnDescPtr;
 
-use crate::encode::Finished;
 use crate::encode::dictionary::WordChunk;
+use crate::encode::{Finished, PagePress};
 use crate::error::LakeError;
 use crate::file_writer::FileWriter;
 use crate::object::{Entry, WriteMode};
@@ -211,7 +211,7 @@ impl<'a> Copy<'a> {
         reader: &mut ObjectReader,
         number: usize,
         key: &InstrumentKey,
-    ) -> Result<Vec<Finished>, ParquetError> {
+    ) -> Result<Vec<Finished<'static>>, ParquetError> {
         let group = self.metadata.row_group(number);
         let ranges = group.columns().iter().map(|column| {
             let (start, length) = column.byte_range();
@@ -232,7 +232,7 @@ impl<'a> Copy<'a> {
             } else {
                 self.carried.push(blake3::hash(&chunk));
                 let close = self.close(number, place, range.start)?;
-                finished.push((chunk, close));
+                finished.push((Vec::from(chunk).into(), close));
             }
         }
         Ok(finished)
@@ -295,12 +295,17 @@ fn is_key(column: &ColumnChunkMetaData) -> bool {
 }
 
 /// The key's column of a row group.
-fn key_chunk(key: &InstrumentKey, rows: usize, column: ColumnDescPtr) -> Result<Finished, ParquetError> {
+fn key_chunk(
+    key: &InstrumentKey,
+    rows: usize,
+    column: ColumnDescPtr,
+) -> Result<Finished<'static>, ParquetError> {
     let word: ArrayRef = Arc::new(StringArray::from(vec![key.to_string()]));
     let words: ArrayRef = Arc::new(DictionaryArray::new(Int32Array::from(vec![0; rows]), word));
-    let mut chunk = WordChunk::default();
+    let mut chunk = WordChunk::new();
     chunk.write(&words)?;
-    chunk.finish(column)
+    let (bytes, close) = chunk.finish(column, &mut PagePress::new()?)?;
+    Ok((bytes.into_owned().into(), close))
 }
 
 fn wrong(what: &str) -> ParquetError {

@@ -6,20 +6,20 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray};
-use arrow_schema::{DataType as ArrowType, Schema, SchemaRef};
+use arrow_schema::{DataType as ArrowType, Field, Schema, SchemaRef};
 use mtdh_core::footer::PartitionFooter;
 use mtdh_core::key::InstrumentKey;
 use mtdh_core::table::Table;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 
-use crate::encode::PageCompressor;
 use crate::encode::dictionary::WordChunk;
 use crate::encode::floats::NumberChunk;
 use crate::encode::strings::TextChunk;
 use crate::encode::timestamps::TimeChunk;
+use crate::encode::{Finished, PagePress};
 use crate::file_writer::{FileWriter, GeneralChunk};
 use crate::seal::{PROGRAM, Sealed};
 
@@ -35,12 +35,12 @@ const FEW_COLUMNS: usize = 33;
 pub struct RowsWriter<W: Write + Send> {
     schema: SchemaRef,
     file: FileWriter<W>,
-    compressor: PageCompressor,
-    group: Option<RowGroup>,
+    press: PagePress,
+    group: RowGroup,
     rows: u64,
 }
 
-/// A row group that is being filled.
+/// The row group that is being filled. When it is written, the next one is filled in its room.
 struct RowGroup {
     columns: Vec<ColumnChunk>,
     rows: usize,
@@ -55,8 +55,8 @@ enum ColumnChunk {
     Times(TimeChunk),
     /// Ids.
     Texts(TextChunk),
-    /// Anything else.
-    General(Box<GeneralChunk>),
+    /// Anything else; `None`: no row group has begun.
+    General(Option<Box<GeneralChunk>>),
 }
 
 impl<W: Write + Send> RowsWriter<W> {
@@ -66,7 +66,9 @@ impl<W: Write + Send> RowsWriter<W> {
     /// When writing to `out` fails, or Parquet has no such type.
     pub fn new(schema: SchemaRef, out: W) -> Result<RowsWriter<W>, ParquetError> {
         let file = FileWriter::new(schema.clone(), properties(&schema), out)?;
-        Ok(RowsWriter { schema, file, compressor: PageCompressor::new()?, group: None, rows: 0 })
+        let columns = schema.fields().iter().map(|field| ColumnChunk::of(field)).collect();
+        let group = RowGroup { columns, rows: 0 };
+        Ok(RowsWriter { schema, file, press: PagePress::new()?, group, rows: 0 })
     }
 
     /// Appends rows: the columns in their order.
@@ -79,14 +81,15 @@ impl<W: Write + Send> RowsWriter<W> {
         self.rows += left.num_rows() as u64;
         let full = row_group_rows(&self.schema);
         while left.num_rows() > 0 {
-            let mut group = match self.group.take() {
-                Some(group) => group,
-                None => self.new_group()?,
-            };
-            let taken = left.num_rows().min(full - group.rows);
-            group.write(&left.slice(0, taken))?;
+            if self.group.rows == 0 {
+                self.begin_group()?;
+            }
+            let taken = left.num_rows().min(full - self.group.rows);
+            self.group.write(&left.slice(0, taken))?;
             left = left.slice(taken, left.num_rows() - taken);
-            if group.rows == full { self.end_group(group)? } else { self.group = Some(group) }
+            if self.group.rows == full {
+                self.end_group()?;
+            }
         }
         Ok(())
     }
@@ -96,31 +99,25 @@ impl<W: Write + Send> RowsWriter<W> {
         self.rows
     }
 
-    fn new_group(&self) -> Result<RowGroup, ParquetError> {
-        let general = self.file.general_columns()?;
-        let fields = self.schema.fields();
-        let chunks = fields.iter().zip(general).map(|(field, general)| match field.data_type() {
-            ArrowType::Dictionary(..) if !field.is_nullable() => ColumnChunk::Words(WordChunk::default()),
-            ArrowType::Float64 => ColumnChunk::Numbers(NumberChunk::new(field.is_nullable())),
-            ArrowType::Timestamp(..) if !field.is_nullable() => ColumnChunk::Times(TimeChunk::default()),
-            ArrowType::Utf8 if field.name() == "id" => {
-                ColumnChunk::Texts(TextChunk::new(field.is_nullable()))
+    fn begin_group(&mut self) -> Result<(), ParquetError> {
+        let columns = &mut self.group.columns;
+        if columns.iter().any(|column| matches!(column, ColumnChunk::General(_))) {
+            for (column, made) in columns.iter_mut().zip(self.file.general_columns()?) {
+                if let ColumnChunk::General(general) = column {
+                    *general = Some(Box::new(made));
+                }
             }
-            _ => ColumnChunk::General(Box::new(general)),
-        });
-        Ok(RowGroup { columns: chunks.collect(), rows: 0 })
+        }
+        Ok(())
     }
 
-    fn end_group(&mut self, group: RowGroup) -> Result<(), ParquetError> {
-        let (descriptions, compressor) = (self.file.descriptions(), &mut self.compressor);
-        let chunks = group.columns.into_iter().zip(descriptions).map(|(chunk, description)| match chunk {
-            ColumnChunk::General(general) => general.finish(),
-            ColumnChunk::Words(words) => words.finish(description),
-            ColumnChunk::Numbers(numbers) => numbers.finish(description, compressor),
-            ColumnChunk::Times(times) => times.finish(description, compressor),
-            ColumnChunk::Texts(texts) => texts.finish(description, compressor),
-        });
-        self.file.row_group(chunks)
+    fn end_group(&mut self) -> Result<(), ParquetError> {
+        let (descriptions, press) = (self.file.descriptions(), &mut self.press);
+        let columns = self.group.columns.iter_mut().zip(descriptions);
+        self.file.row_group(columns.map(|(column, description)| column.finish(description, press)))?;
+        self.group.columns.iter_mut().for_each(ColumnChunk::clear);
+        self.group.rows = 0;
+        Ok(())
     }
 
     /// Ends the file with key-value pairs in its footer. Returns `out` and the digest.
@@ -131,8 +128,8 @@ impl<W: Write + Send> RowsWriter<W> {
         mut self,
         pairs: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Result<Sealed<W>, ParquetError> {
-        if let Some(group) = self.group.take() {
-            self.end_group(group)?;
+        if self.group.rows > 0 {
+            self.end_group()?;
         }
         self.file.finish(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)))
     }
@@ -141,18 +138,66 @@ impl<W: Write + Send> RowsWriter<W> {
 impl RowGroup {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
         let schema = batch.schema();
-        for ((chunk, field), array) in self.columns.iter_mut().zip(schema.fields()).zip(batch.columns()) {
-            match chunk {
-                ColumnChunk::Words(words) => words.write(array)?,
-                ColumnChunk::Numbers(numbers) => numbers.write(array)?,
-                ColumnChunk::Times(times) => times.write(array)?,
-                ColumnChunk::Texts(texts) => texts.write(array)?,
-                ColumnChunk::General(general) => general.write(field, array)?,
-            }
+        for ((column, field), array) in self.columns.iter_mut().zip(schema.fields()).zip(batch.columns()) {
+            column.write(field, array)?;
         }
         self.rows += batch.num_rows();
         Ok(())
     }
+}
+
+impl ColumnChunk {
+    fn of(field: &Field) -> ColumnChunk {
+        match field.data_type() {
+            ArrowType::Dictionary(..) if !field.is_nullable() => ColumnChunk::Words(WordChunk::new()),
+            ArrowType::Float64 => ColumnChunk::Numbers(NumberChunk::new(field.is_nullable())),
+            ArrowType::Timestamp(..) if !field.is_nullable() => ColumnChunk::Times(TimeChunk::new()),
+            ArrowType::Utf8 if field.name() == "id" => {
+                ColumnChunk::Texts(TextChunk::new(field.is_nullable()))
+            }
+            _ => ColumnChunk::General(None),
+        }
+    }
+
+    fn write(&mut self, field: &Field, array: &ArrayRef) -> Result<(), ParquetError> {
+        match self {
+            ColumnChunk::Words(words) => words.write(array),
+            ColumnChunk::Numbers(numbers) => numbers.write(array),
+            ColumnChunk::Times(times) => times.write(array),
+            ColumnChunk::Texts(texts) => texts.write(array),
+            ColumnChunk::General(Some(general)) => general.write(field, array),
+            ColumnChunk::General(None) => Err(never_begun()),
+        }
+    }
+
+    fn finish(
+        &mut self,
+        description: ColumnDescPtr,
+        press: &mut PagePress,
+    ) -> Result<Finished<'_>, ParquetError> {
+        match self {
+            ColumnChunk::Words(words) => words.finish(description, press),
+            ColumnChunk::Numbers(numbers) => numbers.finish(description, press),
+            ColumnChunk::Times(times) => times.finish(description, press),
+            ColumnChunk::Texts(texts) => texts.finish(description, press),
+            ColumnChunk::General(general) => general.take().ok_or_else(never_begun)?.finish(),
+        }
+    }
+
+    /// Forgets what was finished, so that nothing of it is in the next row group.
+    fn clear(&mut self) {
+        match self {
+            ColumnChunk::Words(words) => words.clear(),
+            ColumnChunk::Numbers(numbers) => numbers.clear(),
+            ColumnChunk::Times(times) => times.clear(),
+            ColumnChunk::Texts(texts) => texts.clear(),
+            ColumnChunk::General(general) => *general = None,
+        }
+    }
+}
+
+fn never_begun() -> ParquetError {
+    ParquetError::General("a column has rows before its row group was begun".to_owned())
 }
 
 /// Writes one partition: the rows of one instrument, with its footer.
@@ -254,6 +299,9 @@ pub(crate) fn base_properties() -> parquet::file::properties::WriterPropertiesBu
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Chunk)
 }
+
+#[cfg(test)]
+mod again;
 
 #[cfg(test)]
 mod tests {

@@ -14,18 +14,23 @@ use parquet::errors::ParquetError;
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescPtr;
 
-use super::{Finished, PAGE_ROWS, Pages, bits_for, push_run};
+use super::{Finished, PAGE_ROWS, PagePress, Pages, bits_for, push_run};
 
 /// The categories of one row group's column, in order.
-#[derive(Default)]
 pub(crate) struct WordChunk {
     words: Vec<String>,
     place_of_word: HashMap<String, u32>,
     /// The index of each row's category in `words`.
     rows: Vec<u32>,
+    pages: Pages,
 }
 
 impl WordChunk {
+    pub fn new() -> WordChunk {
+        let pages = Pages::plain();
+        WordChunk { words: Vec::new(), place_of_word: HashMap::new(), rows: Vec::new(), pages }
+    }
+
     /// Appends a dictionary array of strings without nulls.
     pub fn write(&mut self, array: &ArrayRef) -> Result<(), ParquetError> {
         let dictionary = array.as_dictionary_opt::<Int32Type>().filter(|d| d.null_count() == 0);
@@ -59,22 +64,35 @@ impl WordChunk {
     }
 
     /// Encodes the chunk.
-    pub fn finish(self, column: ColumnDescPtr) -> Result<Finished, ParquetError> {
-        let mut pages = Pages::new(None);
-        let mut dictionary = Vec::new();
+    pub fn finish(
+        &mut self,
+        column: ColumnDescPtr,
+        press: &mut PagePress,
+    ) -> Result<Finished<'_>, ParquetError> {
+        let mut dictionary = press.page();
         for word in &self.words {
             dictionary.extend((word.len() as u32).to_le_bytes());
             dictionary.extend(word.as_bytes());
         }
-        pages.push_dictionary(dictionary, self.words.len())?;
+        self.pages.push_dictionary(press, dictionary, self.words.len())?;
         let bits = bits_for(self.words.len());
         for rows in self.rows.chunks(PAGE_ROWS) {
-            let mut body = vec![bits as u8];
-            push_run(&mut body, rows, bits);
-            pages.push_data(body, rows.len(), Encoding::RLE_DICTIONARY)?;
+            let mut page = press.page();
+            page.push(bits as u8);
+            push_run(&mut page, rows, bits);
+            self.pages.push_data(press, page, rows.len(), Encoding::RLE_DICTIONARY)?;
         }
         let bound = |word: Option<&String>| word.map(|w| ByteArray::from(w.as_str()));
         let (min, max) = (bound(self.words.iter().min()), bound(self.words.iter().max()));
-        pages.finish(column, Statistics::byte_array(min, max, None, Some(0), false))
+        self.pages.finish(column, Statistics::byte_array(min, max, None, Some(0), false))
+    }
+
+    /// Forgets the finished chunk, and keeps its room.
+    pub fn clear(&mut self) {
+        let WordChunk { words, place_of_word, rows, pages } = self;
+        words.clear();
+        place_of_word.clear();
+        rows.clear();
+        pages.clear();
     }
 }

@@ -12,7 +12,8 @@ use parquet::errors::ParquetError;
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescPtr;
 
-use super::{Finished, PAGE_ROWS, PageCompressor, Pages, bits_for, push_definition, push_run};
+use super::validity::{Validity, count};
+use super::{Finished, PAGE_ROWS, PagePress, Pages, bits_for, push_definition, push_run};
 
 /// Largest number of distinct values in a dictionary: 1 MiB, which a reader of a single page has to read too.
 const MAX_DISTINCT: usize = 1 << 17;
@@ -20,24 +21,25 @@ const MAX_DISTINCT: usize = 1 << 17;
 /// The numbers of one row group's column, in order.
 pub(crate) struct NumberChunk {
     is_nullable: bool,
-    /// Whether each row has a number; `None`: no null so far, as in most columns.
-    validity: Option<Vec<bool>>,
-    rows: usize,
-    numbers: Numbers,
-}
-
-/// The numbers of the rows that are not null.
-enum Numbers {
-    /// Indices into a dictionary.
-    Places(Vec<u32>, Dictionary),
-    /// The numbers themselves, because too many are distinct.
-    Plain(Vec<f64>),
+    validity: Validity,
+    /// The numbers of the rows that are not null, as indices into the dictionary.
+    places: Vec<u32>,
+    dictionary: Dictionary,
+    /// The numbers after those, once the dictionary is full.
+    rest: Vec<f64>,
+    pages: Pages,
 }
 
 impl NumberChunk {
     pub fn new(is_nullable: bool) -> NumberChunk {
-        let numbers = Numbers::Places(Vec::new(), Dictionary::new());
-        NumberChunk { is_nullable, validity: None, rows: 0, numbers }
+        NumberChunk {
+            is_nullable,
+            validity: Validity::default(),
+            places: Vec::new(),
+            dictionary: Dictionary::new(),
+            rest: Vec::new(),
+            pages: Pages::compressed(),
+        }
     }
 
     /// Appends an array of floats.
@@ -45,98 +47,86 @@ impl NumberChunk {
         let Some(array) = array.as_primitive_opt::<Float64Type>() else {
             return Err(ParquetError::General("a column of numbers is no array of floats".to_owned()));
         };
-        if array.null_count() == 0 {
-            self.push_all(array.values());
-        } else {
-            let before = self.rows;
-            let validity = self.validity.get_or_insert_with(|| vec![true; before]);
-            validity.extend((0..array.len()).map(|row| array.is_valid(row)));
-            let numbers: Vec<f64> = array.iter().flatten().collect();
-            self.push_all(&numbers);
+        let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+        match nulls {
+            None => self.push_all(array.values()),
+            Some(nulls) => {
+                nulls.valid_slices().for_each(|(start, end)| self.push_all(&array.values()[start..end]));
+            }
         }
-        self.rows += array.len();
-        if let Some(validity) = &mut self.validity {
-            validity.resize(self.rows, true);
-        }
+        self.validity.push(array);
         Ok(())
     }
 
     fn push_all(&mut self, numbers: &[f64]) {
-        let mut rest = numbers;
-        if let Numbers::Places(places, dictionary) = &mut self.numbers {
-            places.reserve(rest.len());
-            while let Some((number, after)) = rest.split_first() {
-                places.push(dictionary.place(*number));
-                rest = after;
-                if dictionary.numbers.len() > MAX_DISTINCT {
-                    let plain = places.iter().map(|place| dictionary.numbers[*place as usize]).collect();
-                    self.numbers = Numbers::Plain(plain);
-                    break;
-                }
-            }
+        let mut left = numbers;
+        self.places.reserve(left.len());
+        while !self.dictionary.is_full() {
+            let Some((number, after)) = left.split_first() else { return };
+            self.places.push(self.dictionary.place(*number));
+            left = after;
         }
-        if let Numbers::Plain(plain) = &mut self.numbers {
-            plain.extend_from_slice(rest);
-        }
+        self.rest.extend_from_slice(left);
     }
 
     /// Encodes the chunk.
     pub fn finish(
-        self,
+        &mut self,
         column: ColumnDescPtr,
-        compressor: &mut PageCompressor,
-    ) -> Result<Finished, ParquetError> {
-        let NumberChunk { is_nullable, validity, rows, numbers } = self;
-        let mut pages = Pages::new(Some(compressor));
-        let numbers = match numbers {
-            Numbers::Places(places, dictionary) if dictionary.numbers.len() * 2 > places.len() => {
-                Numbers::Plain(places.iter().map(|place| dictionary.numbers[*place as usize]).collect())
-            }
-            numbers => numbers,
-        };
-        let bits = match &numbers {
-            Numbers::Places(_, dictionary) => {
-                let plain = dictionary.numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
-                pages.push_dictionary(plain, dictionary.numbers.len())?;
-                // Whole bytes: packing to the bit would hide repetition from the compressor.
-                bits_for(dictionary.numbers.len()).next_multiple_of(8)
-            }
-            Numbers::Plain(_) => 0,
-        };
-        let mut given = 0;
-        for start in (0..rows).step_by(PAGE_ROWS) {
-            let end = (start + PAGE_ROWS).min(rows);
-            let valid = validity.as_ref().map(|v| &v[start..end]);
-            let count = valid.map_or(end - start, |v| v.iter().filter(|is_valid| **is_valid).count());
-            let mut body = Vec::new();
-            if is_nullable {
-                push_definition(&mut body, valid, end - start);
-            }
-            let encoding = match &numbers {
-                Numbers::Places(places, _) => {
-                    body.push(bits as u8);
-                    push_run(&mut body, &places[given..given + count], bits);
-                    Encoding::RLE_DICTIONARY
-                }
-                Numbers::Plain(plain) => {
-                    body.extend(plain[given..given + count].iter().flat_map(|n| n.to_le_bytes()));
-                    Encoding::PLAIN
-                }
-            };
-            pages.push_data(body, end - start, encoding)?;
-            given += count;
+        press: &mut PagePress,
+    ) -> Result<Finished<'_>, ParquetError> {
+        let NumberChunk { is_nullable, validity, places, dictionary, rest, pages } = self;
+        let different = &dictionary.numbers;
+        let is_plain = dictionary.is_full() || different.len() * 2 > places.len();
+        let mut bits = 0;
+        if !is_plain {
+            let mut page = press.page();
+            page.extend(different.iter().flat_map(|number| number.to_le_bytes()));
+            pages.push_dictionary(press, page, different.len())?;
+            // Whole bytes: packing to the bit would hide repetition from the compressor.
+            bits = bits_for(different.len()).next_multiple_of(8);
         }
-        let different = match &numbers {
-            Numbers::Places(_, dictionary) => &dictionary.numbers,
-            Numbers::Plain(plain) => plain,
-        };
-        pages.finish(column, statistics(different, (rows - given) as u64))
+        let mut given = 0;
+        for start in (0..validity.rows()).step_by(PAGE_ROWS) {
+            let rows = PAGE_ROWS.min(validity.rows() - start);
+            let valid = validity.of(start..start + rows);
+            let end = given + count(valid, rows);
+            let mut page = press.page();
+            if *is_nullable {
+                push_definition(&mut page, valid, rows);
+            }
+            let placed = places.len();
+            let encoding = if is_plain {
+                let numbers =
+                    places[given.min(placed)..end.min(placed)].iter().map(|p| different[*p as usize]);
+                let rest = &rest[given.max(placed) - placed..end.max(placed) - placed];
+                page.extend(numbers.chain(rest.iter().copied()).flat_map(f64::to_le_bytes));
+                Encoding::PLAIN
+            } else {
+                page.push(bits as u8);
+                push_run(&mut page, &places[given..end], bits);
+                Encoding::RLE_DICTIONARY
+            };
+            pages.push_data(press, page, rows, encoding)?;
+            given = end;
+        }
+        pages.finish(column, statistics(different, rest, (validity.rows() - given) as u64))
+    }
+
+    /// Forgets the finished chunk, and keeps its room.
+    pub fn clear(&mut self) {
+        let NumberChunk { is_nullable: _, validity, places, dictionary, rest, pages } = self;
+        validity.clear();
+        places.clear();
+        dictionary.clear();
+        rest.clear();
+        pages.clear();
     }
 }
 
 /// Minimum and maximum. Parquet allows no NaN there, and needs the sign of zero that widens the range.
-fn statistics(numbers: &[f64], nulls: u64) -> Statistics {
-    let numbers = || numbers.iter().copied().filter(|n| !n.is_nan());
+fn statistics(different: &[f64], rest: &[f64], nulls: u64) -> Statistics {
+    let numbers = || different.iter().chain(rest).copied().filter(|n| !n.is_nan());
     let min = numbers().reduce(f64::min).map(|n| if n == 0.0 { -0.0 } else { n });
     let max = numbers().reduce(f64::max).map(|n| if n == 0.0 { 0.0 } else { n });
     Statistics::double(min, max, None, Some(nulls), false)
@@ -153,9 +143,30 @@ struct Dictionary {
 
 const EMPTY: u32 = u32::MAX;
 
+/// Slots of a dictionary without numbers.
+const FIRST_SLOTS: usize = 64;
+
 impl Dictionary {
     fn new() -> Dictionary {
-        Dictionary { numbers: Vec::new(), slots: vec![EMPTY; 64], last: None }
+        Dictionary { numbers: Vec::new(), slots: vec![EMPTY; FIRST_SLOTS], last: None }
+    }
+
+    /// Whether it takes no more numbers.
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.numbers.len() > MAX_DISTINCT
+    }
+
+    fn clear(&mut self) {
+        self.numbers.clear();
+        self.have_slots(FIRST_SLOTS);
+        self.last = None;
+    }
+
+    /// Makes all slots free.
+    fn have_slots(&mut self, count: usize) {
+        self.slots.clear();
+        self.slots.resize(count, EMPTY);
     }
 
     fn slot_of(&self, bits: u64) -> usize {
@@ -191,7 +202,7 @@ impl Dictionary {
         self.numbers.push(number);
         self.slots[slot] = place;
         if self.numbers.len() * 2 > self.slots.len() {
-            self.slots = vec![EMPTY; self.slots.len() * 2];
+            self.have_slots(self.slots.len() * 2);
             for place in 0..self.numbers.len() {
                 let slot = self.slot_of(self.numbers[place].to_bits());
                 self.slots[slot] = place as u32;

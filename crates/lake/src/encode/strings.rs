@@ -1,6 +1,8 @@
 //! Chunks of ids (`DELTA_BYTE_ARRAY`): each id differs from the one before by its end, so only the length of the common
 //! prefix is stored.
 
+use std::cmp::Ordering;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use parquet::basic::Encoding;
@@ -10,23 +12,30 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::deltas::push_deltas;
-use super::{Finished, PAGE_ROWS, PageCompressor, Pages, push_definition};
+use super::validity::{Validity, count};
+use super::{Finished, PAGE_ROWS, PagePress, Pages, push_definition};
 
 /// The strings of one row group's column, in order.
-#[derive(Default)]
 pub(crate) struct TextChunk {
     is_nullable: bool,
-    /// Whether each row has a string; `None`: no null so far.
-    validity: Option<Vec<bool>>,
-    rows: usize,
+    validity: Validity,
     bytes: Vec<u8>,
     /// End offsets in `bytes` of the strings that are not null.
     ends: Vec<usize>,
+    page: Page,
+    pages: Pages,
 }
 
 impl TextChunk {
     pub fn new(is_nullable: bool) -> TextChunk {
-        TextChunk { is_nullable, ..TextChunk::default() }
+        TextChunk {
+            is_nullable,
+            validity: Validity::default(),
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            page: Page::default(),
+            pages: Pages::compressed(),
+        }
     }
 
     /// Appends an array of strings.
@@ -40,104 +49,148 @@ impl TextChunk {
             self.bytes.extend_from_slice(&texts.value_data()[first..offsets[texts.len()] as usize]);
             self.ends.extend(offsets[1..].iter().map(|end| before + *end as usize - first));
         } else {
-            let before = self.rows;
-            let validity = self.validity.get_or_insert_with(|| vec![true; before]);
-            validity.extend((0..texts.len()).map(|row| texts.is_valid(row)));
             for text in texts.iter().flatten() {
                 self.bytes.extend_from_slice(text.as_bytes());
                 self.ends.push(self.bytes.len());
             }
         }
-        self.rows += texts.len();
-        if let Some(validity) = &mut self.validity {
-            validity.resize(self.rows, true);
-        }
+        self.validity.push(texts);
         Ok(())
     }
 
     /// Encodes the chunk.
     pub fn finish(
-        self,
+        &mut self,
         column: ColumnDescPtr,
-        compressor: &mut PageCompressor,
-    ) -> Result<Finished, ParquetError> {
-        let mut pages = Pages::new(Some(compressor));
+        press: &mut PagePress,
+    ) -> Result<Finished<'_>, ParquetError> {
         let (mut given, mut start) = (0, 0);
-        let mut range: Option<(&[u8], &[u8])> = None;
-        for first in (0..self.rows).step_by(PAGE_ROWS) {
-            let rows = PAGE_ROWS.min(self.rows - first);
-            let valid = self.validity.as_ref().map(|v| &v[first..first + rows]);
-            let count = valid.map_or(rows, |v| v.iter().filter(|is_valid| **is_valid).count());
-            let mut body = Vec::new();
+        let mut range: Option<Range<'_>> = None;
+        for first in (0..self.validity.rows()).step_by(PAGE_ROWS) {
+            let rows = PAGE_ROWS.min(self.validity.rows() - first);
+            let valid = self.validity.of(first..first + rows);
+            let count = count(valid, rows);
+            let mut body = press.page();
             if self.is_nullable {
                 push_definition(&mut body, valid, rows);
             }
-            let ends = &self.ends[given..given + count];
-            let mut page = Page::default();
-            for end in ends {
-                page.push(&self.bytes[start..*end]);
+            let mut last: Option<&[u8]> = None;
+            for end in &self.ends[given..given + count] {
+                let text = &self.bytes[start..*end];
+                let prefix = common_prefix(last.unwrap_or_default(), text);
+                self.page.push(prefix, text);
+                match (&mut range, last) {
+                    (None, _) => range = Some(Range::of(text)),
+                    (Some(range), Some(last)) => range.push(text, text.get(prefix).cmp(&last.get(prefix))),
+                    // The first of a page shares no prefix: the format begins anew.
+                    (Some(range), None) => range.push(text, text.cmp(range.last)),
+                }
+                last = Some(text);
                 start = *end;
             }
-            if let Some((least, greatest)) = page.range {
-                range =
-                    Some(range.map_or((least, greatest), |(min, max)| (min.min(least), max.max(greatest))));
-            }
-            page.finish(&mut body);
-            pages.push_data(body, rows, Encoding::DELTA_BYTE_ARRAY)?;
+            self.page.finish(&mut body);
+            self.pages.push_data(press, body, rows, Encoding::DELTA_BYTE_ARRAY)?;
             given += count;
         }
-        let (min, max) =
-            range.map(|(min, max)| (ByteArray::from(min.to_vec()), ByteArray::from(max.to_vec()))).unzip();
-        let nulls = (self.rows - given) as u64;
-        pages.finish(column, Statistics::byte_array(min, max, None, Some(nulls), false))
+        let bound = |text: &[u8]| ByteArray::from(text.to_vec());
+        let (min, max) = range.map(|range| (bound(range.min), bound(range.max))).unzip();
+        let nulls = (self.validity.rows() - given) as u64;
+        self.pages.finish(column, Statistics::byte_array(min, max, None, Some(nulls), false))
+    }
+
+    /// Forgets the finished chunk, and keeps its room.
+    pub fn clear(&mut self) {
+        let TextChunk { is_nullable: _, validity, bytes, ends, page: _, pages } = self;
+        validity.clear();
+        bytes.clear();
+        ends.clear();
+        pages.clear();
     }
 }
 
-/// The strings of one page, as encoded.
+/// The strings of one page, as encoded; empty between two pages.
 #[derive(Default)]
-struct Page<'a> {
-    last: &'a [u8],
-    /// The least and the greatest.
-    range: Option<(&'a [u8], &'a [u8])>,
+struct Page {
     prefixes: Vec<i64>,
     lengths: Vec<i64>,
     suffixes: Vec<u8>,
 }
 
-impl<'a> Page<'a> {
-    fn push(&mut self, text: &'a [u8]) {
-        let prefix = common_prefix(self.last, text);
+impl Page {
+    /// Appends a string that has its first `prefix` bytes in common with the one before.
+    fn push(&mut self, prefix: usize, text: &[u8]) {
         self.prefixes.push(prefix as i64);
         self.lengths.push((text.len() - prefix) as i64);
-        self.suffixes.extend_from_slice(&text[prefix..]);
-        // What follows the common prefix tells the order of two strings. One behind the last is not the least, one before it not the
-        // greatest, and ids mostly rise.
-        let (min, max) = self.range.get_or_insert((text, text));
-        if self.last.get(prefix) >= text.get(prefix) {
-            *min = text.min(*min);
-        } else if std::ptr::eq(*max, self.last) {
-            *max = text;
-        } else {
-            *max = text.max(*max);
+        // Mostly a digit or two, for which a call costs more.
+        match text[prefix..] {
+            [a] => self.suffixes.push(a),
+            [a, b] => self.suffixes.extend([a, b]),
+            ref suffix => self.suffixes.extend_from_slice(suffix),
         }
-        self.last = text;
     }
 
-    fn finish(self, body: &mut Vec<u8>) {
+    /// Appends the strings to the page's other bytes.
+    fn finish(&mut self, body: &mut Vec<u8>) {
         push_deltas(body, &self.prefixes);
         push_deltas(body, &self.lengths);
         body.extend_from_slice(&self.suffixes);
+        self.prefixes.clear();
+        self.lengths.clear();
+        self.suffixes.clear();
+    }
+}
+
+/// The least and the greatest of some strings. Ids mostly rise: then the next one is the greatest without a comparison.
+struct Range<'a> {
+    min: &'a [u8],
+    max: &'a [u8],
+    last: &'a [u8],
+    is_last_min: bool,
+    is_last_max: bool,
+}
+
+impl<'a> Range<'a> {
+    fn of(text: &'a [u8]) -> Range<'a> {
+        Range { min: text, max: text, last: text, is_last_min: true, is_last_max: true }
+    }
+
+    /// Takes the next string, whose order relative to the last one is known.
+    fn push(&mut self, text: &'a [u8], order: Ordering) {
+        match order {
+            Ordering::Less => {
+                self.is_last_max = false;
+                self.is_last_min = self.is_last_min || text < self.min;
+                if self.is_last_min {
+                    self.min = text;
+                }
+            }
+            Ordering::Equal => {}
+            Ordering::Greater => {
+                self.is_last_min = false;
+                self.is_last_max = self.is_last_max || text > self.max;
+                if self.is_last_max {
+                    self.max = text;
+                }
+            }
+        }
+        self.last = text;
     }
 }
 
 /// Length of the common prefix of two strings, in bytes.
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    let shorter = a.len().min(b.len());
     let mut at = 0;
     while let (Some(x), Some(y)) = (word(a, at), word(b, at)) {
         if x != y {
             return at + ((x ^ y).trailing_zeros() / 8) as usize;
         }
         at += 8;
+    }
+    // What is left, and bytes before it that are equal.
+    let end = shorter.saturating_sub(8);
+    if let (Some(x), Some(y)) = (word(&a[..shorter], end), word(&b[..shorter], end)) {
+        return end + ((x ^ y).trailing_zeros() / 8) as usize;
     }
     at + a[at..].iter().zip(&b[at..]).take_while(|(x, y)| x == y).count()
 }
@@ -151,22 +204,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_range_of_a_page() {
-        for (texts, min, max) in [
-            (&["b"][..], "b", "b"),
-            (&["", "a"], "", "a"),
-            (&["a", ""], "", "a"),
-            (&["1", "2", "3"], "1", "3"),
-            (&["3", "2", "1"], "1", "3"),
-            (&["b", "b", "c", "c", "a", "b"], "a", "c"),
-            (&["10", "9", "100", "11"], "10", "9"),
-            (&["ab", "abc", "a", "b", "ab"], "a", "b"),
-            (&["z", "é", "~", "\u{10ffff}", "a"], "a", "\u{10ffff}"),
-            (&["12345678x", "12345678", "12345678y", "12345677z"], "12345677z", "12345678y"),
-        ] {
-            let mut page = Page::default();
-            texts.iter().for_each(|text| page.push(text.as_bytes()));
-            assert_eq!(page.range, Some((min.as_bytes(), max.as_bytes())), "{texts:?}");
+    fn the_range_is_that_of_all_texts() {
+        // All orders of four texts, of which one is the beginning of another, and one is twice there.
+        let texts: [&[u8]; 5] = [b"", b"a", b"ab", b"b", b"ab"];
+        let mut places = [0; 5];
+        for number in 0..5_usize.pow(5) {
+            for (digit, place) in places.iter_mut().enumerate() {
+                *place = number / 5_usize.pow(digit as u32) % 5;
+            }
+            let given = places.map(|place| texts[place]);
+            let mut range = Range::of(given[0]);
+            for pair in given.windows(2) {
+                let prefix = common_prefix(pair[0], pair[1]);
+                let order = pair[1].get(prefix).cmp(&pair[0].get(prefix));
+                assert_eq!(order, pair[1].cmp(pair[0]), "{given:?}");
+                range.push(pair[1], order);
+            }
+            assert_eq!(
+                (Some(&range.min), Some(&range.max)),
+                (given.iter().min(), given.iter().max()),
+                "{given:?}"
+            );
         }
     }
 
@@ -180,6 +238,10 @@ mod tests {
             ("0123456789abcdef", "0123456789abcdef", 16),
             ("0123456789abcdef0", "0123456789abcdef1", 16),
             ("01234567", "0123456", 7),
+            ("0123456789", "01234567", 8),
+            ("0123456789", "0123456789", 10),
+            ("0123456789", "01234567x9", 8),
+            ("0123456789abcdefgh", "0123456789abcdefgx01234567", 17),
             ("x1234567", "y1234567", 0),
         ] {
             assert_eq!(common_prefix(a.as_bytes(), b.as_bytes()), expected, "{a} {b}");
