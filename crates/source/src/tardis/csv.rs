@@ -252,10 +252,11 @@ impl Decoder {
     /// The first line of a part without the header row that it may begin with; `None` if it is nothing but the header row.
     #[cold]
     fn row_before_header<'a>(&mut self, line: &'a [u8]) -> Option<&'a [u8]> {
-        let (before, part) = line.split_at_checked(self.part_at.take()?)?;
-        if without_mark(part) != self.header {
+        // The part before may have ended between the two characters of a line end: nothing of the line is of this part then.
+        let split = self.part_at.take().and_then(|at| line.split_at_checked(at));
+        let Some((before, _)) = split.filter(|(_, part)| without_mark(part) == self.header) else {
             return Some(line);
-        }
+        };
         self.headers += 1;
         self.begins_part = true;
         if before.is_empty() {

@@ -298,3 +298,15 @@ fn a_long_line_fares_the_same_in_any_pieces() {
         }
     }
 }
+
+#[test]
+fn a_row_whose_line_end_is_cut_by_a_part_is_kept() {
+    let table = DataType::Trades.table();
+    let row = "deribit,BTC,1709251200000000,1709251200000000,1,buy,10,2.5";
+    let parts =
+        [format!("{}\r\n{row}\r", table.csv_header()).into_bytes(), format!("\n{row}\r\n").into_bytes()];
+    for most in [1, usize::MAX] {
+        let said = decode(table, &Expectation::default(), &parts, || most).unwrap();
+        assert_eq!((said.rows.len(), said.rows_in), (2, 2));
+    }
+}
