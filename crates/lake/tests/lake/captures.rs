@@ -7,9 +7,12 @@ mod kill;
 mod stores;
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use mtdh_core::day::DAY_US;
-use mtdh_lake::live::{CaptureWriter, Kind, Line, Lost, Piece, SegmentReader, Session, SessionId};
+use mtdh_lake::live::{
+    CaptureWriter, Kind, Line, Lost, Piece, Recovered, SegmentReader, Session, SessionId, recover,
+};
 
 /// 2024-03-01T00:00:00Z.
 pub const START: i64 = 1_709_251_200_000_000;
@@ -50,6 +53,20 @@ pub fn fill(writer: &mut CaptureWriter, numbers: std::ops::Range<u64>, frame: u6
         }
     }
     writer.write().unwrap();
+}
+
+/// What is recovered of one dead session below a folder. A child that another test starts has this process's files, and with them their
+/// locks, until it runs its program: the session then seems to live for a moment.
+pub fn recovered(folder: &Path) -> Recovered {
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        let mut all = recover(folder).unwrap();
+        if !all.is_empty() || Instant::now() > end {
+            assert_eq!(all.len(), 1, "{all:?}");
+            return all.remove(0);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// All that a segment gives. Each line is the one of its number, in order.

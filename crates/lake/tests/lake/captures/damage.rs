@@ -2,7 +2,7 @@
 
 use mtdh_lake::live::{CaptureError, CaptureWriter, Lost, SegmentReader, recover};
 
-use super::{START, STEP, files, fill, line, of_file, read, session};
+use super::{START, STEP, files, fill, line, of_file, read, recovered, session};
 
 const LINES: u64 = 60;
 
@@ -164,8 +164,7 @@ fn a_living_session_and_what_is_no_segment_are_left_alone() {
     }
     fill(&mut writer, 20..40, 10);
     drop(other);
-    let recovered = recover(folder.path()).unwrap();
-    assert_eq!(recovered.iter().map(|one| &one.segment.name.session).collect::<Vec<_>>(), [&session(2).id]);
+    assert_eq!(recovered(folder.path()).segment.name.session, session(2).id);
     writer.close(START + 40 * STEP).unwrap();
     assert_eq!(writer.take_sealed()[0].lines, 41);
 }

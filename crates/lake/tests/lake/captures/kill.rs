@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use mtdh_lake::live::{CaptureWriter, SegmentReader, recover};
 
-use super::{START, STEP, files, fill, line, of_file, read, session};
+use super::{START, STEP, files, fill, line, of_file, read, recovered, session};
 
 /// The variable that names the child's folder.
 const FOLDER: &str = "MTDH_TEST_CAPTURE_FOLDER";
@@ -122,7 +122,7 @@ fn a_machine_that_loses_its_power_keeps_what_was_synced() {
         }
         std::fs::write(&path, &bytes).unwrap();
         let before = SegmentReader::unsealed(bytes.into());
-        let (mut kept, lost) = (before.unwrap(), recover(folder.path()).unwrap().remove(0));
+        let (mut kept, lost) = (before.unwrap(), recovered(folder.path()));
         let (numbers, _) = read(&mut kept);
         assert!(numbers.len() as u64 >= synced.1, "round {round}");
         assert!(numbers[..synced.1 as usize].iter().copied().eq(0..synced.1), "round {round}");
