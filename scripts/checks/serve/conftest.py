@@ -32,9 +32,13 @@ def address(lake):
 
 @pytest.fixture(scope="session")
 def spoilt(lake, tmp_path_factory):
-    """A copy of the lake that lacks an object and has one that cannot be trusted, both of ETH-USD, so that each list has something."""
+    """A copy of the lake that lacks an object and has one that cannot be trusted, both of ETH-USD, has Iceberg tables and keeps a
+    certificate, so that each list has something."""
     copy = tmp_path_factory.mktemp("spoilt") / "lake"
     shutil.copytree(lake, copy)
+    mtdh("publish", "iceberg", "--lake", copy)
+    mtdh("certify", "--lake", copy, "--start-date", DAY, "--instruments", "DERIBIT:PERP:BTC-USD", "--data-types", "trades",
+         "--out", copy.parent / "certificate.json")
     partition(copy, "trades", "DERIBIT:PERP:ETH-USD").unlink()
     damaged = partition(copy, "book_snapshot_5", "DERIBIT:PERP:ETH-USD")
     damaged.write_bytes(damaged.read_bytes()[:-9] + b"nonsense!")

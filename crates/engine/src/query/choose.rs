@@ -19,8 +19,18 @@ use crate::error::EngineError;
 use crate::names::suggestions;
 use crate::runs::phase;
 
-/// Looks for objects, and reads of tables, at the same time.
+/// Days of a bucket that are looked at at the same time.
 const CONCURRENT: usize = 16;
+
+/// Days that are looked at at the same time. A disk answers at once: more days than processors would only take memory.
+fn days_at_once(lake: &Lake) -> usize {
+    match lake.folder() {
+        None => CONCURRENT,
+        Some(_) => {
+            std::thread::available_parallelism().map_or(2, usize::from).saturating_add(1).min(CONCURRENT)
+        }
+    }
+}
 
 /// An object that may have rows of a request.
 #[derive(Clone, Debug)]
@@ -174,6 +184,7 @@ async fn of_origin(lake: &Lake, request: &ReadRequest, against: Against) -> Resu
     let asked = Arc::new((keys, patterns));
     let expected = exchange::days_expected(request.clock_of_rows(), &request.within_us);
     let (lake, table, has_worth) = (lake.clone(), request.table, request.has_worth);
+    let at_once = days_at_once(&lake);
     let of_day = move |day: Day| {
         let (lake, asked, listed) = (lake.clone(), asked.clone(), listed.clone());
         async move {
@@ -197,7 +208,7 @@ async fn of_origin(lake: &Lake, request: &ReadRequest, against: Against) -> Resu
             Ok(chosen)
         }
     };
-    let days = futures::stream::iter(days).map(of_day).buffered(CONCURRENT);
+    let days = futures::stream::iter(days).map(of_day).buffered(at_once);
     Ok(days.inspect(move |_| phase.done()).boxed())
 }
 

@@ -30,6 +30,7 @@ pub async fn run(mut session: Session<'_>, has_lake: bool) -> Result<Outcome> {
     session.config.key = Some(SecretString::from(FULL_KEY.to_owned()));
     session.config.cache_folder = cache.path().to_owned();
     let (lake, program) = (session.config.lake.clone(), session.program.clone());
+    session.lake_flag = Some(lake.clone());
     note(&format!("a stand-in vendor serves made-up data at {}", sim.api_url()));
     note(&format!("mtdh full-pipeline --start-date {DAY} --venues {VENUES} --lake {lake}"));
     note("");
