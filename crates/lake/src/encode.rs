@@ -38,35 +38,36 @@ pub(crate) struct PagePress {
     body: Vec<u8>,
     /// The last page as compressed.
     stored: Vec<u8>,
+    /// The chunk that is being made, or was made last.
+    chunk: Vec<u8>,
 }
 
 impl PagePress {
     pub fn new() -> Result<PagePress, ParquetError> {
-        Ok(PagePress { compressor: Compressor::new(ZSTD_LEVEL)?, body: Vec::new(), stored: Vec::new() })
+        let compressor = Compressor::new(ZSTD_LEVEL)?;
+        Ok(PagePress { compressor, body: Vec::new(), stored: Vec::new(), chunk: Vec::new() })
     }
 
-    /// An empty page to fill, for [`Pages::push_data`] or [`Pages::push_dictionary`], which give its room back.
-    fn page(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.body)
+    /// Begins a chunk of compressed pages.
+    fn compressed(&mut self) -> Pages<'_> {
+        self.pages(true)
     }
 
-    fn give_back(&mut self, mut page: Vec<u8>) {
-        page.clear();
-        self.body = page;
+    /// Begins a chunk of pages as they are.
+    fn plain(&mut self) -> Pages<'_> {
+        self.pages(false)
     }
 
-    fn compress(&mut self, page: &[u8]) -> Result<&[u8], ParquetError> {
-        self.stored.clear();
-        self.stored.reserve(compress_bound(page.len()));
-        self.compressor.compress_to_buffer(page, &mut self.stored)?;
-        Ok(&self.stored)
+    fn pages(&mut self, is_compressed: bool) -> Pages<'_> {
+        self.chunk.clear();
+        Pages { press: self, is_compressed, so_far: SoFar::default() }
     }
 }
 
-/// The pages of one chunk; after [`Pages::finish`], of the next chunk of the same column, in the same room.
-struct Pages {
+/// The pages of one chunk.
+struct Pages<'a> {
+    press: &'a mut PagePress,
     is_compressed: bool,
-    bytes: Vec<u8>,
     so_far: SoFar,
 }
 
@@ -81,53 +82,40 @@ struct SoFar {
     encoding: Option<Encoding>,
 }
 
-impl Pages {
-    fn compressed() -> Pages {
-        Pages { is_compressed: true, bytes: Vec::new(), so_far: SoFar::default() }
-    }
-
-    fn plain() -> Pages {
-        Pages { is_compressed: false, ..Pages::compressed() }
+impl<'a> Pages<'a> {
+    /// An empty page to fill, for [`Pages::push_data`] or [`Pages::push_dictionary`], which give its room back.
+    fn page(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.press.body)
     }
 
     /// Appends a page with its header. Returns the bytes of both.
-    fn push(
-        &mut self,
-        press: &mut PagePress,
-        kind: &PageKind,
-        values: usize,
-        page: Vec<u8>,
-    ) -> Result<usize, ParquetError> {
-        let stored = if self.is_compressed { press.compress(&page)? } else { &page };
-        let header = header(kind, values, page.len(), stored);
-        self.so_far.plain_bytes += (header.len() + page.len()) as i64;
-        self.bytes.extend_from_slice(&header);
-        self.bytes.extend_from_slice(stored);
-        let length = header.len() + stored.len();
-        press.give_back(page);
-        Ok(length)
+    fn push(&mut self, kind: &PageKind, values: usize, mut page: Vec<u8>) -> Result<usize, ParquetError> {
+        let PagePress { compressor, body, stored, chunk } = &mut *self.press;
+        let (start, plain) = (chunk.len(), page.len());
+        if self.is_compressed {
+            stored.clear();
+            stored.reserve(compress_bound(plain));
+            compressor.compress_to_buffer(&page[..], stored)?;
+        }
+        let bytes = if self.is_compressed { &stored[..] } else { &page };
+        let header = header(kind, values, plain, bytes);
+        self.so_far.plain_bytes += (header.len() + plain) as i64;
+        chunk.extend_from_slice(&header);
+        chunk.extend_from_slice(bytes);
+        page.clear();
+        *body = page;
+        Ok(chunk.len() - start)
     }
 
-    fn push_dictionary(
-        &mut self,
-        press: &mut PagePress,
-        page: Vec<u8>,
-        count: usize,
-    ) -> Result<(), ParquetError> {
-        let bytes = self.push(press, &PageKind::Dictionary, count, page)?;
+    fn push_dictionary(&mut self, page: Vec<u8>, count: usize) -> Result<(), ParquetError> {
+        let bytes = self.push(&PageKind::Dictionary, count, page)?;
         self.so_far.dictionary_bytes = Some(bytes as i64);
         Ok(())
     }
 
-    fn push_data(
-        &mut self,
-        press: &mut PagePress,
-        page: Vec<u8>,
-        rows: usize,
-        encoding: Encoding,
-    ) -> Result<(), ParquetError> {
-        let start = self.bytes.len();
-        let bytes = self.push(press, &PageKind::Data(encoding), rows, page)?;
+    fn push_data(&mut self, page: Vec<u8>, rows: usize, encoding: Encoding) -> Result<(), ParquetError> {
+        let start = self.press.chunk.len();
+        let bytes = self.push(&PageKind::Data(encoding), rows, page)?;
         let so_far = &mut self.so_far;
         so_far.encoding = Some(encoding);
         so_far.offsets.append_offset_and_size(start as i64, bytes as i32);
@@ -136,15 +124,10 @@ impl Pages {
         Ok(())
     }
 
-    /// The chunk. Its bytes stay until [`Pages::clear`].
-    fn finish(
-        &mut self,
-        column: ColumnDescPtr,
-        statistics: Statistics,
-    ) -> Result<Finished<'_>, ParquetError> {
-        let SoFar { offsets, rows, plain_bytes, dictionary_bytes, encoding } =
-            std::mem::take(&mut self.so_far);
-        let bytes = &self.bytes;
+    /// The chunk. Its bytes stay until the next one is begun.
+    fn finish(self, column: ColumnDescPtr, statistics: Statistics) -> Result<Finished<'a>, ParquetError> {
+        let SoFar { offsets, rows, plain_bytes, dictionary_bytes, encoding } = self.so_far;
+        let bytes: &'a [u8] = &self.press.chunk;
         let (encodings, first) = match dictionary_bytes {
             Some(first) => (vec![Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY], first),
             None => (vec![encoding.unwrap_or(Encoding::PLAIN), Encoding::RLE], 0),
@@ -173,12 +156,6 @@ impl Pages {
             offset_index: Some(offsets.build()),
         };
         Ok((Cow::Borrowed(bytes), close))
-    }
-
-    /// Forgets the finished chunk, and keeps its room.
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.so_far = SoFar::default();
     }
 }
 

@@ -18,7 +18,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{ChunkReader, Length};
-use parquet::file::writer::SerializedFileWriter;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::ColumnDescPtr;
 
 use crate::encode::Finished;
@@ -80,19 +80,19 @@ impl<W: Write + Send> FileWriter<W> {
         &mut self,
         chunks: impl IntoIterator<Item = Result<Finished<'a>, ParquetError>>,
     ) -> Result<(), ParquetError> {
-        let mut group = self.file.next_row_group()?;
+        let mut group = self.begin_row_group()?;
         for chunk in chunks {
-            let (bytes, close) = chunk?;
-            let mut at = 0;
-            while at < bytes.len() {
-                let header = PageHeader::read(&bytes[at..])?;
-                push_check(&mut self.headers, check(&bytes[at..at + header.length]));
-                at += header.length + header.stored;
-            }
-            group.append_column(&Chunk(&bytes), close)?;
+            group.append(chunk?)?;
         }
-        group.close()?;
-        Ok(())
+        group.end()
+    }
+
+    /// Begins a row group, for chunks of which only one is in memory.
+    ///
+    /// # Errors
+    /// When the row group before is not ended.
+    pub fn begin_row_group(&mut self) -> Result<OpenRowGroup<'_, W>, ParquetError> {
+        Ok(OpenRowGroup { group: self.file.next_row_group()?, headers: &mut self.headers })
     }
 
     /// Appends rows whose columns are all encoded by the general writer.
@@ -158,6 +158,38 @@ impl<W: Write + Send> FileWriter<W> {
             self.file.append_key_value_metadata(KeyValue::new(name, value));
         }
         Ok(self.file.into_inner()?.into_unsealed())
+    }
+}
+
+/// A row group that is being written.
+pub(crate) struct OpenRowGroup<'a, W: Write + Send> {
+    group: SerializedRowGroupWriter<'a, Sealing<W>>,
+    headers: &'a mut String,
+}
+
+impl<W: Write + Send> OpenRowGroup<'_, W> {
+    /// Writes the next column.
+    ///
+    /// # Errors
+    /// When writing to `out` fails, or the chunk is not as its metadata says.
+    pub fn append(&mut self, (bytes, close): Finished<'_>) -> Result<(), ParquetError> {
+        let mut at = 0;
+        while at < bytes.len() {
+            let header = PageHeader::read(&bytes[at..])?;
+            push_check(self.headers, check(&bytes[at..at + header.length]));
+            at += header.length + header.stored;
+        }
+        self.group.append_column(&Chunk(&bytes), close)?;
+        Ok(())
+    }
+
+    /// Ends the row group.
+    ///
+    /// # Errors
+    /// When columns are missing.
+    pub fn end(self) -> Result<(), ParquetError> {
+        self.group.close()?;
+        Ok(())
     }
 }
 

@@ -304,7 +304,8 @@ fn key_chunk(
     let words: ArrayRef = Arc::new(DictionaryArray::new(Int32Array::from(vec![0; rows]), word));
     let mut chunk = WordChunk::new();
     chunk.write(&words)?;
-    let (bytes, close) = chunk.finish(column, &mut PagePress::new()?)?;
+    let mut press = PagePress::new()?;
+    let (bytes, close) = chunk.finish(column, &mut press)?;
     Ok((bytes.into_owned().into(), close))
 }
 

@@ -113,9 +113,12 @@ impl<W: Write + Send> RowsWriter<W> {
 
     fn end_group(&mut self) -> Result<(), ParquetError> {
         let (descriptions, press) = (self.file.descriptions(), &mut self.press);
-        let columns = self.group.columns.iter_mut().zip(descriptions);
-        self.file.row_group(columns.map(|(column, description)| column.finish(description, press)))?;
-        self.group.columns.iter_mut().for_each(ColumnChunk::clear);
+        let mut group = self.file.begin_row_group()?;
+        for (column, description) in self.group.columns.iter_mut().zip(descriptions) {
+            group.append(column.finish(description, press)?)?;
+            column.clear();
+        }
+        group.end()?;
         self.group.rows = 0;
         Ok(())
     }
@@ -170,11 +173,11 @@ impl ColumnChunk {
         }
     }
 
-    fn finish(
+    fn finish<'a>(
         &mut self,
         description: ColumnDescPtr,
-        press: &mut PagePress,
-    ) -> Result<Finished<'_>, ParquetError> {
+        press: &'a mut PagePress,
+    ) -> Result<Finished<'a>, ParquetError> {
         match self {
             ColumnChunk::Words(words) => words.finish(description, press),
             ColumnChunk::Numbers(numbers) => numbers.finish(description, press),

@@ -14,7 +14,7 @@ use parquet::errors::ParquetError;
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescPtr;
 
-use super::{Finished, PAGE_ROWS, PagePress, Pages, bits_for, push_run};
+use super::{Finished, PAGE_ROWS, PagePress, bits_for, push_run};
 
 /// The categories of one row group's column, in order.
 pub(crate) struct WordChunk {
@@ -22,13 +22,11 @@ pub(crate) struct WordChunk {
     place_of_word: HashMap<String, u32>,
     /// The index of each row's category in `words`.
     rows: Vec<u32>,
-    pages: Pages,
 }
 
 impl WordChunk {
     pub fn new() -> WordChunk {
-        let pages = Pages::plain();
-        WordChunk { words: Vec::new(), place_of_word: HashMap::new(), rows: Vec::new(), pages }
+        WordChunk { words: Vec::new(), place_of_word: HashMap::new(), rows: Vec::new() }
     }
 
     /// Appends a dictionary array of strings without nulls.
@@ -64,35 +62,35 @@ impl WordChunk {
     }
 
     /// Encodes the chunk.
-    pub fn finish(
+    pub fn finish<'a>(
         &mut self,
         column: ColumnDescPtr,
-        press: &mut PagePress,
-    ) -> Result<Finished<'_>, ParquetError> {
-        let mut dictionary = press.page();
+        press: &'a mut PagePress,
+    ) -> Result<Finished<'a>, ParquetError> {
+        let mut pages = press.plain();
+        let mut dictionary = pages.page();
         for word in &self.words {
             dictionary.extend((word.len() as u32).to_le_bytes());
             dictionary.extend(word.as_bytes());
         }
-        self.pages.push_dictionary(press, dictionary, self.words.len())?;
+        pages.push_dictionary(dictionary, self.words.len())?;
         let bits = bits_for(self.words.len());
         for rows in self.rows.chunks(PAGE_ROWS) {
-            let mut page = press.page();
+            let mut page = pages.page();
             page.push(bits as u8);
             push_run(&mut page, rows, bits);
-            self.pages.push_data(press, page, rows.len(), Encoding::RLE_DICTIONARY)?;
+            pages.push_data(page, rows.len(), Encoding::RLE_DICTIONARY)?;
         }
         let bound = |word: Option<&String>| word.map(|w| ByteArray::from(w.as_str()));
         let (min, max) = (bound(self.words.iter().min()), bound(self.words.iter().max()));
-        self.pages.finish(column, Statistics::byte_array(min, max, None, Some(0), false))
+        pages.finish(column, Statistics::byte_array(min, max, None, Some(0), false))
     }
 
     /// Forgets the finished chunk, and keeps its room.
     pub fn clear(&mut self) {
-        let WordChunk { words, place_of_word, rows, pages } = self;
+        let WordChunk { words, place_of_word, rows } = self;
         words.clear();
         place_of_word.clear();
         rows.clear();
-        pages.clear();
     }
 }

@@ -13,7 +13,7 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::validity::{Validity, count};
-use super::{Finished, PAGE_ROWS, PagePress, Pages, bits_for, push_definition, push_run};
+use super::{Finished, PAGE_ROWS, PagePress, bits_for, push_definition, push_run};
 
 /// Largest number of distinct values in a dictionary: 1 MiB, which a reader of a single page has to read too.
 const MAX_DISTINCT: usize = 1 << 17;
@@ -27,7 +27,6 @@ pub(crate) struct NumberChunk {
     dictionary: Dictionary,
     /// The numbers after those, once the dictionary is full.
     rest: Vec<f64>,
-    pages: Pages,
 }
 
 impl NumberChunk {
@@ -38,7 +37,6 @@ impl NumberChunk {
             places: Vec::new(),
             dictionary: Dictionary::new(),
             rest: Vec::new(),
-            pages: Pages::compressed(),
         }
     }
 
@@ -70,19 +68,20 @@ impl NumberChunk {
     }
 
     /// Encodes the chunk.
-    pub fn finish(
+    pub fn finish<'a>(
         &mut self,
         column: ColumnDescPtr,
-        press: &mut PagePress,
-    ) -> Result<Finished<'_>, ParquetError> {
-        let NumberChunk { is_nullable, validity, places, dictionary, rest, pages } = self;
+        press: &'a mut PagePress,
+    ) -> Result<Finished<'a>, ParquetError> {
+        let NumberChunk { is_nullable, validity, places, dictionary, rest } = self;
+        let mut pages = press.compressed();
         let different = &dictionary.numbers;
         let is_plain = dictionary.is_full() || different.len() * 2 > places.len();
         let mut bits = 0;
         if !is_plain {
-            let mut page = press.page();
+            let mut page = pages.page();
             page.extend(different.iter().flat_map(|number| number.to_le_bytes()));
-            pages.push_dictionary(press, page, different.len())?;
+            pages.push_dictionary(page, different.len())?;
             // Whole bytes: packing to the bit would hide repetition from the compressor.
             bits = bits_for(different.len()).next_multiple_of(8);
         }
@@ -91,7 +90,7 @@ impl NumberChunk {
             let rows = PAGE_ROWS.min(validity.rows() - start);
             let valid = validity.of(start..start + rows);
             let end = given + count(valid, rows);
-            let mut page = press.page();
+            let mut page = pages.page();
             if *is_nullable {
                 push_definition(&mut page, valid, rows);
             }
@@ -107,7 +106,7 @@ impl NumberChunk {
                 push_run(&mut page, &places[given..end], bits);
                 Encoding::RLE_DICTIONARY
             };
-            pages.push_data(press, page, rows, encoding)?;
+            pages.push_data(page, rows, encoding)?;
             given = end;
         }
         pages.finish(column, statistics(different, rest, (validity.rows() - given) as u64))
@@ -115,12 +114,11 @@ impl NumberChunk {
 
     /// Forgets the finished chunk, and keeps its room.
     pub fn clear(&mut self) {
-        let NumberChunk { is_nullable: _, validity, places, dictionary, rest, pages } = self;
+        let NumberChunk { is_nullable: _, validity, places, dictionary, rest } = self;
         validity.clear();
         places.clear();
         dictionary.clear();
         rest.clear();
-        pages.clear();
     }
 }
 

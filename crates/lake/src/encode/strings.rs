@@ -13,7 +13,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::deltas::push_deltas;
 use super::validity::{Validity, count};
-use super::{Finished, PAGE_ROWS, PagePress, Pages, push_definition};
+use super::{Finished, PAGE_ROWS, PagePress, push_definition};
 
 /// The strings of one row group's column, in order.
 pub(crate) struct TextChunk {
@@ -23,7 +23,6 @@ pub(crate) struct TextChunk {
     /// End offsets in `bytes` of the strings that are not null.
     ends: Vec<usize>,
     page: Page,
-    pages: Pages,
 }
 
 impl TextChunk {
@@ -34,7 +33,6 @@ impl TextChunk {
             bytes: Vec::new(),
             ends: Vec::new(),
             page: Page::default(),
-            pages: Pages::compressed(),
         }
     }
 
@@ -59,18 +57,19 @@ impl TextChunk {
     }
 
     /// Encodes the chunk.
-    pub fn finish(
+    pub fn finish<'a>(
         &mut self,
         column: ColumnDescPtr,
-        press: &mut PagePress,
-    ) -> Result<Finished<'_>, ParquetError> {
+        press: &'a mut PagePress,
+    ) -> Result<Finished<'a>, ParquetError> {
+        let mut pages = press.compressed();
         let (mut given, mut start) = (0, 0);
         let mut range: Option<Range<'_>> = None;
         for first in (0..self.validity.rows()).step_by(PAGE_ROWS) {
             let rows = PAGE_ROWS.min(self.validity.rows() - first);
             let valid = self.validity.of(first..first + rows);
             let count = count(valid, rows);
-            let mut body = press.page();
+            let mut body = pages.page();
             if self.is_nullable {
                 push_definition(&mut body, valid, rows);
             }
@@ -89,22 +88,21 @@ impl TextChunk {
                 start = *end;
             }
             self.page.finish(&mut body);
-            self.pages.push_data(press, body, rows, Encoding::DELTA_BYTE_ARRAY)?;
+            pages.push_data(body, rows, Encoding::DELTA_BYTE_ARRAY)?;
             given += count;
         }
         let bound = |text: &[u8]| ByteArray::from(text.to_vec());
         let (min, max) = range.map(|range| (bound(range.min), bound(range.max))).unzip();
         let nulls = (self.validity.rows() - given) as u64;
-        self.pages.finish(column, Statistics::byte_array(min, max, None, Some(nulls), false))
+        pages.finish(column, Statistics::byte_array(min, max, None, Some(nulls), false))
     }
 
     /// Forgets the finished chunk, and keeps its room.
     pub fn clear(&mut self) {
-        let TextChunk { is_nullable: _, validity, bytes, ends, page: _, pages } = self;
+        let TextChunk { is_nullable: _, validity, bytes, ends, page: _ } = self;
         validity.clear();
         bytes.clear();
         ends.clear();
-        pages.clear();
     }
 }
 

@@ -11,17 +11,16 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::deltas::push_deltas;
-use super::{Finished, PAGE_ROWS, PagePress, Pages};
+use super::{Finished, PAGE_ROWS, PagePress};
 
 /// The times of one row group's column, in order, microseconds; never null.
 pub(crate) struct TimeChunk {
     times: Vec<i64>,
-    pages: Pages,
 }
 
 impl TimeChunk {
     pub fn new() -> TimeChunk {
-        TimeChunk { times: Vec::new(), pages: Pages::compressed() }
+        TimeChunk { times: Vec::new() }
     }
 
     /// Appends an array of times without nulls.
@@ -35,11 +34,12 @@ impl TimeChunk {
     }
 
     /// Encodes the chunk.
-    pub fn finish(
+    pub fn finish<'a>(
         &mut self,
         column: ColumnDescPtr,
-        press: &mut PagePress,
-    ) -> Result<Finished<'_>, ParquetError> {
+        press: &'a mut PagePress,
+    ) -> Result<Finished<'a>, ParquetError> {
+        let mut pages = press.compressed();
         let mut index = ColumnIndexBuilder::new(Type::INT64);
         let mut is_rising = true;
         let mut whole: Option<(i64, i64)> = None;
@@ -48,22 +48,19 @@ impl TimeChunk {
             is_rising &= whole.is_none_or(|(first, last)| min >= first && max >= last);
             whole = Some(whole.map_or((min, max), |(first, last)| (first.min(min), last.max(max))));
             index.append(false, min.to_le_bytes().to_vec(), max.to_le_bytes().to_vec(), 0);
-            let mut page = press.page();
+            let mut page = pages.page();
             push_deltas(&mut page, times);
-            self.pages.push_data(press, page, times.len(), Encoding::DELTA_BINARY_PACKED)?;
+            pages.push_data(page, times.len(), Encoding::DELTA_BINARY_PACKED)?;
         }
         index.set_boundary_order(if is_rising { BoundaryOrder::ASCENDING } else { BoundaryOrder::UNORDERED });
         let (min, max) = whole.unzip();
-        let (bytes, mut close) =
-            self.pages.finish(column, Statistics::int64(min, max, None, Some(0), false))?;
+        let (bytes, mut close) = pages.finish(column, Statistics::int64(min, max, None, Some(0), false))?;
         close.column_index = Some(index.build()?);
         Ok((bytes, close))
     }
 
     /// Forgets the finished chunk, and keeps its room.
     pub fn clear(&mut self) {
-        let TimeChunk { times, pages } = self;
-        times.clear();
-        pages.clear();
+        self.times.clear();
     }
 }
