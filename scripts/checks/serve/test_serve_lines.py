@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -104,8 +105,11 @@ def test_every_example_of_the_interface_is_answered_with_rows(open_address, tell
                         where = where.replace(f"{{{one['name']}}}", urllib.parse.quote(str(values.pop(one["name"])), safe="/:*,"))
                 where += "?" + urllib.parse.urlencode(values)
                 request = urllib.request.Request(open_address + where, method=method.upper(), data=body and json.dumps(body).encode())
-                with urllib.request.urlopen(request, timeout=60) as answer:
-                    is_found = rows_of(answer.headers["content-type"], answer.read()) > 0
+                try:
+                    with urllib.request.urlopen(request, timeout=60) as answer:
+                        is_found = rows_of(answer.headers["content-type"], answer.read()) > 0
+                except urllib.error.HTTPError as refused:
+                    raise AssertionError(where, refused.read()) from refused
                 if not is_found:
                     without.add((name, value))
                 asked += 1

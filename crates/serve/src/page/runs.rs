@@ -117,10 +117,10 @@ pub async fn one(pages: &Pages, _asked: &Asked, run: &str) -> Paged {
     let body = html! {
         section data-live=[is_live.then(|| format!("/v1/runs/{}/events", encoded(run)))] {
             p.lead { (badge(&word)) " " (line.kind) @if is_live { span.quiet { " · followed as it goes" } } }
-            // Before what comes and goes: the script changes the parts of a page in place, by their order.
+            // The script changes the parts of a page in place, by their order: each is there from the beginning.
             p.readout #live aria-live="polite" {}
-            @if !line.what.is_empty() { p { (shown(&line.what)) } }
-            @if let Some(verdict) = &line.verdict { p data-fact="verdict" { "Verdict: " (shown(&verdict.replace('_', " "))) "." } }
+            p data-fact="what" { (shown(&line.what)) }
+            p data-fact="verdict" { @match &line.verdict { Some(verdict) => { "Verdict: " (shown(&verdict.replace('_', " "))) "." }, None => "No verdict yet." } }
             @if let Some(plan) = &plan {
                 (totals(plan.files as u64, plan.files_done as u64, plan.files_failed as u64, plan.bytes, plan.rows, &html! {
                     @if let Some(rate) = plan.bytes_per_second { div { dt { "a second" } dd #rate { (size(rate as u64)) } } }

@@ -75,7 +75,7 @@ pub(super) const TABLE: Answers = Answers::Document(&[
 ]);
 
 pub(super) const STATEMENTS: &[Parameter] = &[
-    required("dialect", Kind::Word(&handed::DIALECTS), "the engine", &["duckdb", "athena"]),
+    required("dialect", Kind::Word(&handed::DIALECTS), "the engine", &["duckdb", "spark"]),
     optional(
         "table",
         Kind::Names,
