@@ -26,9 +26,7 @@ const CONCURRENT: usize = 16;
 fn days_at_once(lake: &Lake) -> usize {
     match lake.folder() {
         None => CONCURRENT,
-        Some(_) => {
-            std::thread::available_parallelism().map_or(2, usize::from).saturating_add(1).min(CONCURRENT)
-        }
+        Some(_) => std::thread::available_parallelism().map_or(2, usize::from).clamp(2, CONCURRENT),
     }
 }
 
