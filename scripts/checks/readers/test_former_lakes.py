@@ -65,7 +65,7 @@ def test_it_is_read_as_it_was(former, made):
 # What is asked of the lake, the exit status, and words of what is said.
 ASKED = [
     (["ls"], 0, "partitions"),
-    (["ls", "--candles"], 0, KEY),
+    (["ls", "candles", "--long"], 0, KEY),
     (["validate", *WORDS], 0, "complete"),
     (["validate", *WORDS, "--deep"], 0, "complete"),
     # Columns of its candles mean something else: they are made again, which each of them says.

@@ -49,12 +49,13 @@ def test_a_minute_of_a_large_lake(vendor, tmp_path):
     mtdh("download", "--start-date", DAY, "--instruments", KEY, "--data-types", "trades", "--lake", lake, env=vendor)
     print(links(lake), "partitions")
     minute = ["--data-types", "trades", "--start", f"{DAY}T12:00", "--end", f"{DAY}T12:01"]
-    for words in ([KEY, *minute], ["DERIBIT:PERP:BTC-US?", *minute], [KEY, "--every", "1m", *minute[2:]]):
+    # Candles are made of three days of trades, of whose objects this lake has no report: their footers are read.
+    for words, most in (([KEY, *minute], 40), (["DERIBIT:PERP:BTC-US?", *minute], 40), ([KEY, "--every", "1m", *minute[2:]], 50)):
         best = min(spent([PROGRAM, "get", *words, "--lake", lake], environment()) for _ in range(3))
         print(f"{words[0]} {words[1]}: {best.seconds:.3f} s, {best.megabytes:.1f} MB, {best.lines - 1} rows")
         assert best.status == 0, best.said
         assert best.lines > 1
-        assert best.megabytes <= 40, best
+        assert best.megabytes <= most, best
 
 
 if __name__ == "__main__":
