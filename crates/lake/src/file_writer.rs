@@ -157,7 +157,7 @@ impl<W: Write + Send> FileWriter<W> {
         for (name, value) in pairs {
             self.file.append_key_value_metadata(KeyValue::new(name, value));
         }
-        Ok(self.file.into_inner()?.into_unsealed())
+        self.file.into_inner()?.into_unsealed()
     }
 }
 

@@ -42,6 +42,7 @@ mod thrift;
 mod upload;
 mod want;
 pub mod write;
+mod write_back;
 
 pub use error::LakeError;
 pub use layout::Layout;
@@ -54,3 +55,4 @@ pub use run_objects::RunRecordKind;
 pub use seal::Sealed;
 pub use stage::{StagedObject, remove_staging_dirs};
 pub use store::Lake;
+pub use write_back::WriteBack;

@@ -28,7 +28,10 @@ pub fn publish(content: Content, folder: &Path, target: &Path, existing: WriteMo
     let parent = target.parent().unwrap_or(Path::new("/"));
     let made = make_folders(parent)?;
     let file = match content {
-        Content::File(file) => file,
+        Content::File(file, mut write_back) => {
+            write_back.wait()?;
+            file
+        }
         Content::Memory(bytes) => {
             let mut file = unfinished(folder)?;
             file.write_all(&bytes)?;

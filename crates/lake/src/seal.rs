@@ -56,13 +56,18 @@ pub(crate) struct Sealing<W> {
     hasher: blake3::Hasher,
     written: u64,
     data_bytes: u64,
+    /// Bytes of the data part that are not yet hashed and written.
+    waiting: Vec<u8>,
     tail: Vec<u8>,
 }
+
+/// Bytes of the data part that are hashed and written at once.
+const PIECE_BYTES: usize = 128 << 10;
 
 impl<W: Write> Sealing<W> {
     pub fn new(out: W) -> Sealing<W> {
         let hasher = blake3::Hasher::new();
-        Sealing { out, hasher, written: 0, data_bytes: u64::MAX, tail: Vec::new() }
+        Sealing { out, hasher, written: 0, data_bytes: u64::MAX, waiting: Vec::new(), tail: Vec::new() }
     }
 
     /// Sets the length of the data part: what follows it is the tail.
@@ -71,8 +76,20 @@ impl<W: Write> Sealing<W> {
     }
 
     /// The output, of a file that gets no seal: [`Sealing::end_data_at`] was not called.
-    pub fn into_unsealed(self) -> W {
-        self.out
+    ///
+    /// # Errors
+    /// When writing to `out` fails.
+    pub fn into_unsealed(mut self) -> Result<W, ParquetError> {
+        self.pass_on()?;
+        Ok(self.out)
+    }
+
+    /// Hashes and writes what waits.
+    fn pass_on(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.waiting)?;
+        self.hasher.update(&self.waiting);
+        self.waiting.clear();
+        Ok(())
     }
 
     /// Seals the tail and writes it.
@@ -81,6 +98,7 @@ impl<W: Write> Sealing<W> {
     /// When writing to `out` fails.
     pub fn close(mut self) -> Result<Sealed<W>, ParquetError> {
         let lacking = || ParquetError::General("the footer was written without its seal".to_owned());
+        self.pass_on()?;
         let digest = self.hasher.finalize().to_hex().to_string();
         let place = value_place(&self.tail, DATA_DIGEST).filter(|place| place.len() == DIGEST_CHARS);
         self.tail[place.ok_or_else(lacking)?].copy_from_slice(digest.as_bytes());
@@ -100,13 +118,17 @@ impl<W: Write> Write for Sealing<W> {
             self.written += bytes.len() as u64;
             return Ok(bytes.len());
         }
-        let written = self.out.write(&bytes[..bytes.len().min(left)])?;
-        self.hasher.update(&bytes[..written]);
-        self.written += written as u64;
-        Ok(written)
+        let taken = &bytes[..bytes.len().min(left)];
+        self.waiting.extend_from_slice(taken);
+        self.written += taken.len() as u64;
+        if self.waiting.len() >= PIECE_BYTES {
+            self.pass_on()?;
+        }
+        Ok(taken.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.pass_on()?;
         self.out.flush()
     }
 }

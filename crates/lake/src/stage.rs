@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
 use crate::lock;
+use crate::write_back::WriteBack;
 
 /// Up to this size an object stays in memory: most partitions of a day are far smaller.
 const MEMORY_BYTES: usize = 1 << 20;
@@ -20,18 +21,20 @@ pub struct StagedObject {
     folder: PathBuf,
     content: Content,
     bytes: u64,
+    /// Whether it stays on this disk.
+    is_local: bool,
 }
 
 /// The content of a stage.
 #[derive(Debug)]
 pub(crate) enum Content {
     Memory(Vec<u8>),
-    File(NamedTempFile),
+    File(NamedTempFile, WriteBack),
 }
 
 impl StagedObject {
-    pub(crate) fn new(folder: &Path) -> StagedObject {
-        StagedObject { folder: folder.to_owned(), content: Content::Memory(Vec::new()), bytes: 0 }
+    pub(crate) fn new(folder: &Path, is_local: bool) -> StagedObject {
+        StagedObject { folder: folder.to_owned(), content: Content::Memory(Vec::new()), bytes: 0, is_local }
     }
 
     /// Bytes written so far.
@@ -54,19 +57,22 @@ impl Write for StagedObject {
             }
             let mut file = unfinished(&self.folder)?;
             file.write_all(memory)?;
-            self.content = Content::File(file);
+            self.content = Content::File(file, WriteBack::default());
         }
-        let written = match &mut self.content {
-            Content::File(file) => file.write(bytes)?,
-            Content::Memory(_) => unreachable!("a full memory became a file above"),
+        let Content::File(file, write_back) = &mut self.content else {
+            unreachable!("a full memory became a file above")
         };
+        let written = file.write(bytes)?;
+        if self.is_local {
+            write_back.wrote(file.as_file(), written)?;
+        }
         self.bytes += written as u64;
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.content {
-            Content::File(file) => file.flush(),
+            Content::File(file, _) => file.flush(),
             Content::Memory(_) => Ok(()),
         }
     }
@@ -261,9 +267,9 @@ mod tests {
     fn a_stage_outgrows_the_memory_without_losing_a_byte() {
         let folder = tempfile::tempdir().unwrap();
         let content: Vec<u8> = (0..MEMORY_BYTES + 5000).map(|i| i as u8).collect();
-        let mut stage = StagedObject::new(folder.path());
+        let mut stage = StagedObject::new(folder.path(), true);
         content.chunks(777).for_each(|chunk| stage.write_all(chunk).unwrap());
-        let Content::File(file) = stage.into_content() else { panic!("still in memory") };
+        let Content::File(file, _) = stage.into_content() else { panic!("still in memory") };
         assert!(fs::read(file.path()).unwrap() == content);
     }
 }

@@ -194,7 +194,8 @@ impl Lake {
     /// # Errors
     /// When the folder for unfinished objects cannot be made.
     pub fn stage(&self) -> Result<StagedObject, LakeError> {
-        Ok(StagedObject::new(self.workplace()?.path()))
+        let is_local = matches!(self.inner.place, Place::Local(_));
+        Ok(StagedObject::new(self.workplace()?.path(), is_local))
     }
 
     /// A temporary folder of this process, removed at its end; on the lake's disk if the lake is local.

@@ -32,7 +32,7 @@ pub(crate) async fn put(
     let failed = |source| LakeError::Disk { path: std::env::temp_dir(), source };
     let bytes = match content {
         Content::Memory(bytes) => Bytes::from(bytes),
-        Content::File(file) => {
+        Content::File(file, _) => {
             let size = file.as_file().metadata().map_err(failed)?.len();
             if size > SINGLE_BYTES {
                 let reader = std::fs::File::open(file.path()).map_err(failed)?;

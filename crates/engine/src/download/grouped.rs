@@ -7,14 +7,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::io;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use arrow_array::{RecordBatch, UInt32Array};
-use arrow_ipc::CompressionType;
 use arrow_ipc::reader::StreamReader;
-use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
+use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::coalesce::BatchCoalescer;
 use arrow_select::concat::concat_batches;
@@ -24,6 +24,7 @@ use mtdh_core::partition::Partition;
 use mtdh_core::table::Table;
 use mtdh_source::tardis::csv::{BATCH_ROWS, Expectation, Reject, Rows, dataset_symbol};
 use tokio_util::sync::CancellationToken;
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::download::account::Account;
 use crate::download::error::{ConvertError, MAX_REJECTED_SHARE};
@@ -173,15 +174,14 @@ struct Splitter<'a> {
     /// Bytes that may wait in memory.
     allowance: usize,
     waiting_bytes: usize,
-    spill: Option<BufWriter<File>>,
-    spilled_bytes: u64,
+    spill: Option<Spill>,
 }
 
 /// The rows of one name: first those on disk, then those in memory.
 #[derive(Default)]
 struct Heap {
     rows: u64,
-    spilled: Vec<Range<u64>>,
+    spilled: Vec<Segment>,
     waiting: Vec<RecordBatch>,
 }
 
@@ -194,7 +194,6 @@ impl<'a> Splitter<'a> {
             allowance,
             waiting_bytes: 0,
             spill: None,
-            spilled_bytes: 0,
         }
     }
 
@@ -247,19 +246,15 @@ impl<'a> Splitter<'a> {
         Ok(())
     }
 
-    fn write_spill(&mut self, batches: &[RecordBatch]) -> Result<Range<u64>, ArrowError> {
-        let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD))?;
-        let mut segment = StreamWriter::try_new_with_options(Vec::new(), &self.schema, options)?;
+    fn write_spill(&mut self, batches: &[RecordBatch]) -> Result<Segment, ArrowError> {
+        let mut segment = StreamWriter::try_new(Vec::new(), &self.schema)?;
         batches.iter().try_for_each(|batch| segment.write(batch))?;
         let segment = segment.into_inner()?;
         let spill = match &mut self.spill {
             Some(spill) => spill,
-            None => self.spill.insert(BufWriter::new(tempfile::tempfile_in(self.temporary)?)),
+            None => self.spill.insert(Spill::new(self.temporary)?),
         };
-        spill.write_all(&segment)?;
-        let start = self.spilled_bytes;
-        self.spilled_bytes += segment.len() as u64;
-        Ok(start..self.spilled_bytes)
+        Ok(spill.write(&segment)?)
     }
 
     /// Passes a name's rows to `write`, in order, in batches of [`BATCH_ROWS`].
@@ -271,8 +266,8 @@ impl<'a> Splitter<'a> {
         let Some(heap) = self.heaps.get_mut(name) else { return Ok(()) };
         let heap = std::mem::take(heap);
         let mut coalescer = BatchCoalescer::new(self.schema.clone(), BATCH_ROWS);
-        for place in heap.spilled {
-            for batch in self.read_spill(place).map_err(spill_failed)? {
+        for segment in &heap.spilled {
+            for batch in self.read_spill(segment).map_err(spill_failed)? {
                 coalescer.push_batch(batch).map_err(spill_failed)?;
             }
             while let Some(batch) = coalescer.next_completed_batch() {
@@ -289,13 +284,45 @@ impl<'a> Splitter<'a> {
         Ok(())
     }
 
-    fn read_spill(&mut self, place: Range<u64>) -> Result<Vec<RecordBatch>, ArrowError> {
+    fn read_spill(&mut self, segment: &Segment) -> Result<Vec<RecordBatch>, ArrowError> {
         let Some(spill) = &mut self.spill else { return Ok(Vec::new()) };
-        spill.flush()?;
-        let file = spill.get_mut();
-        file.seek(SeekFrom::Start(place.start))?;
-        let segment = BufReader::new(io::Read::take(file, place.end - place.start));
-        StreamReader::try_new(segment, None)?.collect()
+        StreamReader::try_new(&spill.read(segment)?[..], None)?.collect()
+    }
+}
+
+/// A file of segments, each compressed as a whole: compressed one by one the many short columns of small instruments would need more
+/// time for their compressors than for their bytes.
+struct Spill {
+    file: File,
+    bytes: u64,
+    compressor: Compressor<'static>,
+    decompressor: Decompressor<'static>,
+}
+
+/// Where a segment is in the file, and how long it is uncompressed.
+struct Segment {
+    place: Range<u64>,
+    plain_bytes: usize,
+}
+
+impl Spill {
+    fn new(folder: &Path) -> io::Result<Spill> {
+        let (compressor, decompressor) = (Compressor::new(1)?, Decompressor::new()?);
+        Ok(Spill { file: tempfile::tempfile_in(folder)?, bytes: 0, compressor, decompressor })
+    }
+
+    fn write(&mut self, plain: &[u8]) -> io::Result<Segment> {
+        let stored = self.compressor.compress(plain)?;
+        self.file.write_all_at(&stored, self.bytes)?;
+        let start = self.bytes;
+        self.bytes += stored.len() as u64;
+        Ok(Segment { place: start..self.bytes, plain_bytes: plain.len() })
+    }
+
+    fn read(&mut self, segment: &Segment) -> io::Result<Vec<u8>> {
+        let mut stored = vec![0; (segment.place.end - segment.place.start) as usize];
+        self.file.read_exact_at(&mut stored, segment.place.start)?;
+        self.decompressor.decompress(&stored, segment.plain_bytes)
     }
 }
 

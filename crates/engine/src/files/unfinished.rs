@@ -9,6 +9,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mtdh_lake::WriteBack;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
 /// A file that will become `target`, with the permissions of the user's other files.
@@ -20,6 +21,7 @@ pub struct Unfinished {
     name: PathBuf,
     /// Whether it has that name.
     is_named: bool,
+    write_back: WriteBack,
 }
 
 impl Unfinished {
@@ -48,7 +50,7 @@ impl Unfinished {
         };
         // Held until the process ends.
         file.try_lock()?;
-        Ok(Unfinished { file, target, name, is_named })
+        Ok(Unfinished { file, target, name, is_named, write_back: WriteBack::default() })
     }
 
     /// Moves the complete file to its place, flushed to the disk.
@@ -56,6 +58,7 @@ impl Unfinished {
     /// # Errors
     /// When the disk refuses; then the previous file is still there.
     pub fn publish(mut self) -> io::Result<()> {
+        self.write_back.wait()?;
         self.file.sync_all()?;
         if !self.is_named {
             self.take_name()?;
@@ -93,7 +96,9 @@ impl Unfinished {
 
 impl Write for Unfinished {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        let written = self.file.write(bytes)?;
+        self.write_back.wrote(&self.file, written)?;
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -185,7 +190,13 @@ mod tests {
         let name = output.with_file_name(".out.unfinished");
         let file = named(&name)?;
         file.try_lock()?;
-        Ok(Unfinished { file, target: output.to_owned(), name, is_named: true })
+        Ok(Unfinished {
+            file,
+            target: output.to_owned(),
+            name,
+            is_named: true,
+            write_back: WriteBack::default(),
+        })
     }
 
     #[test]
