@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import pathlib
+import shutil
 import socketserver
 import statistics
 import subprocess
@@ -160,41 +161,131 @@ class Bench:
         types = ["--venues", "DERIBIT", "--instrument-types", "OPTION", "--data-types", "trades", "quotes", "options_chain"]
         with self.sim("--now", "2024-04-01T12:00") as world:
             for where, lake, aim in (
-                ("a local lake", str(self.folder / "wide"), 5),
-                ("the bucket", f"gs://{world['GCS_BUCKET']}/wide", 20),
+                ("a local lake", str(self.folder / "wide"), 2),
+                ("the bucket", f"gs://{world['GCS_BUCKET']}/wide", 5),
             ):
                 span = ["--start-date", "2024-03-01", "--end-date", "2024-03-14"]
-                self.run("download", *span, *types, "--lake", lake, env=world)
-                seconds, expected = [], 0
-                for _ in range(3):
+                if not pathlib.Path(lake).exists():
+                    self.run("download", *span, *types, "--lake", lake, env=world)
+                seconds, peaks, expected = [], [], 0
+                for _ in range(5):
                     took, _, peak, out = self.run("validate", *span, *types, "--lake", lake, "--format", "json", env=world)
                     totals = json.loads(out)["totals"]
                     expected = totals["stored"] + totals["empty"] + totals["absent"] + totals["missing"]
                     assert totals["missing"] == 0
                     seconds.append(took)
-                figure = f"{statistics.median(seconds):.1f} s for {expected:,} partitions, {peak:.0f} MB"
-                line(f"validate, {where}", figure, f"{aim} s for 100,000")
+                    peaks.append(peak)
+                figure = f"{statistics.median(seconds):.1f} s for {expected:,} partitions, {max(peaks):.0f} MB"
+                line(f"validate, {where}", figure, f"{aim} s for 100,000, 60 MB")
+
+    def demo_lake(self):
+        """The lake of `mtdh demo`: many small objects; made once."""
+        lake = self.folder / "mtdh-demo"
+        if not lake.exists():
+            subprocess.run([self.program, "demo"], cwd=self.folder, env=self.env, check=True, capture_output=True)
+        return lake
+
+    def large_lake(self):
+        """Three objects of more than 100 MB; made once."""
+        lake, symbols = self.folder / "large-lake", ("BTC", "ETH", "SOL")
+        if not lake.exists():
+            source = self.folder / "large-source"
+            for symbol in symbols:
+                name = f"binance/trades/{DAY.replace('-', '/')}/{symbol}USDT.csv.gz"
+                self.make(f"large-source/{name}", "trades", 18_000_000, "binance", f"{symbol}USDT")
+            keys = [f"BINANCE:SPOT_PAIR:{symbol}-USDT" for symbol in symbols]
+            select = ["--start-date", DAY, "--instruments", *keys, "--data-types", "trades"]
+            with self.sim() as world:
+                self.run("download", *select, "--source", source, "--lake", lake, env=world)
+            shutil.rmtree(source)
+        return lake
+
+    def verifying_bytes(self):
+        """Every byte of a few large objects and of many small ones, beside b3sum over the same files, all of them in memory."""
+        if shutil.which("b3sum") is None:
+            return line("validate --bytes, beside b3sum", "b3sum is not installed", "0.9")
+        for what, lake in (("large", self.large_lake()), ("small", self.demo_lake())):
+            files = [str(path) for path in lake.glob("raw_tick_data/**/*.parquet")]
+            size = sum(os.path.getsize(path) for path in files) / 1e6
+            ours, theirs, peaks = [], [], []
+            for round in range(8):
+                took, _, peak, _ = self.run("validate", "--start-date", DAY, "--bytes", "--lake", lake)
+                start = time.perf_counter()
+                subprocess.run(["b3sum", "--num-threads", "2", *files], stdout=subprocess.DEVNULL, check=True)
+                # The first round brings the files into memory.
+                if round > 0:
+                    theirs.append(time.perf_counter() - start)
+                    ours.append(took)
+                    peaks.append(peak)
+            took, other = statistics.median(ours), statistics.median(theirs)
+            figure = f"{other / took:.2f} of b3sum's rate ({size / took:,.0f} MB/s, {size / other:,.0f} MB/s), {max(peaks):.0f} MB"
+            line(f"validate --bytes, {len(files):,} {what} objects of {size:,.0f} MB", figure, "0.9, 100 MB")
+
+    def checking(self):
+        """Every check of a day, beside reading every row of it."""
+        lake = self.demo_lake()
+        checks, reads = [], []
+        with self.sim() as world:
+            for _ in range(3):
+                day = ["--start-date", DAY, "--lake", lake]
+                reads.append(self.run("validate", *day, "--deep", "--sample", "100%", env=world)[0])
+                checks.append(self.run("check", "all", *day, env=world)[0])
+        took, other = statistics.median(checks), statistics.median(reads)
+        figure = f"{took:.1f} s, {took / other:.2f} of validate --deep --sample 100% ({other:.1f} s)"
+        line("check all of the demo's day", figure, "1.5")
 
     def slice(self):
         path = f"http/v1/binance/trades/{DAY.replace('-', '/')}/BTCUSDT.csv.gz"
-        self.make(path, "trades", 4_000_000, "binance", "BTCUSDT")
+        source = self.make(path, "trades", 4_000_000, "binance", "BTCUSDT")
+        minutes = [f"{DAY}T{start}" for start in ("00:00", "05:17", "12:34", "18:41", "23:58")]
         with self.sim() as world, counting_proxy(world["STORAGE_EMULATOR_HOST"]) as proxy:
             lake, key = f"gs://{world['GCS_BUCKET']}/slice", "BINANCE:SPOT_PAIR:BTC-USDT"
             select = ["--start-date", DAY, "--instruments", key, "--data-types", "trades", "--lake", lake]
             self.run("download", *select, "--source", self.folder / "http/v1", env=world)
             listing = self.run("ls", "--start-date", DAY, "--long", "--format", "json", "--lake", lake, env=world)[3]
             size = max(int(row.get("bytes") or 0) for row in json.loads(listing))
-            shares, counts = [], []
-            for start in ("00:00", "05:17", "12:34", "18:41", "23:58"):
-                proxy.reset()
-                span = ["--start", f"{DAY}T{start}", "--end", f"{DAY}T{start[:-1]}{int(start[-1]) + 1}"]
-                env = {**world, "STORAGE_EMULATOR_HOST": proxy.address}
-                out = self.run("get", key, "--data-type", "trades", *span, "--lake", lake, env=env)[3]
-                assert out.count("\n") > 1000, out[:300]
-                counts.append(proxy.requests)
-                shares.append(100 * proxy.bytes / size)
-        seen = ", ".join(f"{share:.1f} % in {count}" for share, count in zip(shares, counts))
-        line("get of a minute out of 4,000,000 rows in the bucket: of the object, in requests", seen, "3 % in 5")
+            for what, starts in (("get of a minute", minutes), ("the same across a row group's end", self.ends(source))):
+                shares, counts = [], []
+                for start in starts:
+                    proxy.reset()
+                    env = {**world, "STORAGE_EMULATOR_HOST": proxy.address}
+                    span = ["--start", start, "--end", "+1m"]
+                    out = self.run("get", key, "--data-type", "trades", *span, "--lake", lake, env=env)[3]
+                    assert out.count("\n") > 1000, out[:300]
+                    counts.append(proxy.requests)
+                    shares.append(100 * proxy.bytes / size)
+                seen = ", ".join(f"{share:.1f} % in {count}" for share, count in zip(shares, counts))
+                line(f"{what} out of 4,000,000 rows in the bucket: of the object, in requests", seen, "2 % in 5")
+
+    def ends(self, source):
+        """The minutes around the ends of row groups, from 30 seconds before them."""
+        out = self.folder / "ends.parquet"
+        self.run("convert", source, "--data-type", "trades", "--output", out, "--force")
+        # Another process: what this one has in memory counts as the peak of those that it starts.
+        return json.loads(subprocess.check_output([sys.executable, __file__, "--ends", str(out)]))
+
+    def candles_of_many(self):
+        """Candles of 500 instruments of a day, beside polars' loop over the same files, on one processor and on two."""
+        lake = self.demo_lake()
+        files = sorted(lake.glob(f"raw_tick_data/by_date/day-{DAY}/data_type-trades/*.parquet"))
+        keys = [path.stem for path in files][:500]
+        names = self.folder / "keys"
+        names.write_text(json.dumps([str(path) for path in files[:500]]))
+        rates = {}
+        for processors in ("0", "0,1"):
+            ours, theirs = [], []
+            for _ in range(3):
+                words = [self.program, "candles", "--start-date", DAY, "--lake", lake, "--instruments", *keys, "--force"]
+                words = ["taskset", "-c", processors, *map(str, words)]
+                start = time.perf_counter()
+                subprocess.run(words, env=self.env, check=True, capture_output=True)
+                ours.append(500 / (time.perf_counter() - start))
+                words = ["taskset", "-c", processors, sys.executable, __file__, "--candles", str(names)]
+                theirs.append(float(subprocess.check_output(words)))
+            rates[processors] = (statistics.median(ours), statistics.median(theirs))
+        (one, polars_one), (two, polars_two) = rates["0"], rates["0,1"]
+        figure = f"{two:.0f} files/s, polars {polars_two:.0f}; on one processor {one:.0f} and {polars_one:.0f}"
+        line("candles of seven timeframes of 500 instruments, written; polars: a minute's alone", figure, f"{two / one:.2f} by cores")
 
 
 @contextlib.contextmanager
@@ -305,7 +396,36 @@ def official(world, symbols, folder):
     print(len(files) / (time.perf_counter() - start))
 
 
+def ends_of_row_groups(path):
+    """Prints the times 30 seconds before the ends of every fourth row group."""
+    import datetime
+
+    import pyarrow.parquet as pq
+
+    metadata = pq.ParquetFile(path).metadata
+    clock = metadata.schema.names.index("local_timestamp")
+    groups = [metadata.row_group(group).column(clock).statistics.max for group in range(metadata.num_row_groups)]
+    starts = [end - datetime.timedelta(seconds=30) for end in groups[:-1:4]]
+    print(json.dumps([start.strftime("%Y-%m-%dT%H:%M:%S") for start in starts]))
+
+
+def candles_by_polars(names):
+    """The candles of one minute of each file (open, high, low, close, volume, count), in memory. Prints files a second."""
+    import polars as pl
+
+    price, files = pl.col("price"), json.loads(pathlib.Path(names).read_text())
+    start = time.perf_counter()
+    for path in files:
+        rows = pl.scan_parquet(path).select("timestamp", "price", "amount").sort("timestamp", maintain_order=True)
+        rows.group_by_dynamic("timestamp", every="1m").agg(
+            open=price.first(), high=price.max(), low=price.min(), close=price.last(),
+            volume=pl.col("amount").sum(), trades=pl.len()
+        ).collect()
+    print(len(files) / (time.perf_counter() - start))
+
+
 JOBS = ["memory_of_large_files", "memory_of_a_group", "small_files", "large_files_over_http", "validation", "slice"]
+JOBS += ["verifying_bytes", "checking", "candles_of_many"]
 
 
 def main():
@@ -325,5 +445,9 @@ def main():
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--official"]:
         official(*json.loads(sys.argv[2]))
+    elif sys.argv[1:2] == ["--candles"]:
+        candles_by_polars(sys.argv[2])
+    elif sys.argv[1:2] == ["--ends"]:
+        ends_of_row_groups(sys.argv[2])
     else:
         main()

@@ -33,6 +33,7 @@ use mtdh_lake::{Lake, LakeError};
 use mtdh_source::Url;
 use mtdh_source::http::HttpClient;
 use mtdh_source::http::rate_limit::{Budget, SharedBudget};
+use mtdh_source::http::retry::RetryPolicy;
 use mtdh_source::tardis::datasets::{Archive, Datasets, Folder};
 use mtdh_source::tardis::metadata::{DEFAULT_LIFETIME, Metadata};
 
@@ -60,10 +61,15 @@ pub use crate::why::Evidence;
 /// The future of a use case.
 pub type Work<'a, T> = BoxFuture<'a, Result<T, EngineError>>;
 
+/// How often the vendor is asked for what a use case can do without. The waits in between come to three seconds at most.
+const ATTEMPTS_SOON: u32 = 3;
+
 /// The lake, the vendor's metadata and its files.
 pub struct Context {
     pub(crate) lake: Lake,
     pub(crate) metadata: Metadata,
+    /// The same, for what a use case can do without: without a network it is told so after seconds.
+    pub(crate) metadata_soon: Metadata,
     pub(crate) archive: Arc<Archive>,
     has_key: bool,
     budget: Budget,
@@ -99,7 +105,11 @@ impl Context {
         });
         let http = HttpClient::shared(key.as_ref(), *budget, shared).map_err(EngineError::Client)?;
         let (api, cache) = (url(&config.api)?, config.cache_folder.clone());
-        let metadata = Metadata::new(http.clone(), api, *retry, cache, DEFAULT_LIFETIME, key.is_some());
+        let has_key = key.is_some();
+        let metadata =
+            Metadata::new(http.clone(), api.clone(), *retry, cache.clone(), DEFAULT_LIFETIME, has_key);
+        let soon = RetryPolicy { attempts: retry.attempts.min(ATTEMPTS_SOON), ..*retry };
+        let metadata_soon = Metadata::new(http.clone(), api, soon, cache, DEFAULT_LIFETIME, has_key);
         let archive = match &config.source_folder {
             Some(folder) => Archive::Folder(open_folder(folder)?),
             None => Archive::Service(Datasets::new(http, url(&config.datasets)?, *retry)),
@@ -108,8 +118,8 @@ impl Context {
             Some(folder) => std::path::absolute(folder).unwrap_or(folder.to_owned()).display().to_string(),
             None => tables::bucket_url(lake.url()),
         };
-        let (archive, has_key, budget) = (Arc::new(archive), key.is_some(), *budget);
-        Ok(Context { lake, metadata, archive, has_key, budget, address })
+        let (archive, budget) = (Arc::new(archive), *budget);
+        Ok(Context { lake, metadata, metadata_soon, archive, has_key, budget, address })
     }
 
     /// The same, for the partitions of this origin and what is derived from them. A request for rows says its own, see

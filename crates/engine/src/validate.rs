@@ -4,6 +4,7 @@
 //! that day. A partition counts as answered only if an object says stored, empty or absent; everything else is missing,
 //! whatever the reason.
 
+mod ahead;
 pub(crate) mod leaves;
 pub mod proof;
 pub mod recheck;
@@ -31,11 +32,12 @@ use crate::instruments::InstrumentSource;
 use crate::names::{self, Names};
 use crate::runs::phase;
 use crate::selection::Selection;
+use crate::validate::ahead::{ListedDay, ahead, is_noted};
 use crate::validate::leaves::Leaves;
 use crate::validate::proof::{Proof, read_sample, verify_bytes};
 use crate::validate::recheck::Recheck;
 use crate::validate::verdict::Verdict;
-use mtdh_lake::inventory::{ObjectState, Verify, inventory, inventory_beside};
+use mtdh_lake::inventory::{ObjectState, Verify, inventory};
 
 /// How closely to look at the objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -249,9 +251,10 @@ pub(crate) async fn validate(
         settings: Vec::new(),
     });
     let phase = phase::days("validating", selection.days);
+    let mut ahead = ahead(lake, selection, depth);
     for day in selection.days.days() {
         let _day_done = phase.item();
-        let Some(table) = lake.day_table(day).await? else {
+        let Some(ListedDay { table, known, mut there }) = ahead.next().await? else {
             report.days_without_instruments.push(day.to_string());
             if let Some(leaves) = &mut leaves {
                 // Nobody expects its objects, and they are there.
@@ -264,8 +267,6 @@ pub(crate) async fn validate(
             }
             continue;
         };
-        let known = lake.available(day).await?;
-        let mut there = inventory_beside(lake, day, &selection.data_types, trust_of(depth), &known).await?;
         match depth {
             Depth::Listing => {}
             Depth::Deep { sample, today } => {
@@ -297,7 +298,8 @@ pub(crate) async fn validate(
         }
         if report.not_stored.is_none() {
             let instruments = selection.instruments(&table.instruments);
-            let stored = write_reports(lake, day, selection, &instruments, &missing, &there, &known).await;
+            let stored =
+                write_reports(lake, day, selection, &instruments, &missing, &there, known.as_ref()).await;
             report.not_stored = reason_not_to_write(stored)?;
         }
         if report.not_stored.is_none() {
@@ -345,7 +347,7 @@ pub fn reason_not_to_write<T>(written: Result<T, EngineError>) -> Result<Option<
 
 /// Writes both reports of a day. Rows of partitions outside the selection stay as they are; with a limit on instruments, so
 /// do those of instruments that were not looked at. Rows that another process changed since `known` was read also stay: what
-/// was seen may be older.
+/// was seen may be older. `known`: the report of available data as it was read; `None`: it says already what is there.
 pub(crate) async fn write_reports(
     lake: &Lake,
     day: Day,
@@ -353,7 +355,7 @@ pub(crate) async fn write_reports(
     instruments: &[&Instrument],
     missing: &[Missing],
     there: &BTreeMap<Partition, ObjectState>,
-    known: &BTreeMap<Partition, Available>,
+    known: Option<&BTreeMap<Partition, Available>>,
 ) -> Result<(), EngineError> {
     let keys = || instruments.iter().map(|i| &i.key).collect();
     let limited: Option<BTreeSet<&InstrumentKey>> = selection.max_instruments.map(|_| keys());
@@ -363,6 +365,9 @@ pub(crate) async fn write_reports(
     };
     lake.check_writable().await?;
     lake.update_missing(day, missing, speaks_of).await?;
+    let Some(known) = known.filter(|known| !is_noted(there, known, &selection.data_types)) else {
+        return Ok(());
+    };
     lake.update_available(day, |rows| note(rows, there, known, &selection.data_types)).await?;
     Ok(())
 }

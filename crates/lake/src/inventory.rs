@@ -4,15 +4,17 @@
 //! reading the footers of known objects, by path and identity at the store. An object with damaged pages may have a good
 //! footer: the day's report of missing data keeps it marked until it is fetched again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::error::LakeError;
 use crate::followed::{Followed, Next};
+use crate::layout::object_key;
 use crate::object::Entry;
+use crate::spread::Spread;
 use crate::store::Lake;
 use crate::tables::reports::Available;
-use futures::StreamExt;
 use mtdh_core::check::completeness::Expected;
+use mtdh_core::key::InstrumentKey;
 use mtdh_core::partition::{Partition, Status};
 use mtdh_core::{DataType, Day};
 
@@ -94,8 +96,16 @@ pub async fn inventory_beside(
     };
     let mut found = BTreeMap::new();
     let mut unknown: Vec<(Partition, Entry)> = Vec::new();
+    // Keys that are known need not be parsed again.
+    let keys: HashMap<&str, &InstrumentKey> = known.keys().map(|p| (p.key.as_str(), &p.key)).collect();
+    let key_of = |name: &str| {
+        let known = keys.get(name.strip_suffix(".parquet")?);
+        known.map(|key| (*key).clone()).or_else(|| object_key(name))
+    };
     for data_type in data_types {
-        for (partition, entry) in lake.list_partitions(day, *data_type).await? {
+        let folder = lake.layout().day_and_type(day, *data_type);
+        for (key, entry) in lake.list_named(&folder, key_of).await? {
+            let partition = Partition { day, data_type: *data_type, key };
             let is_believed = |row: &&Available| trust == Verify::Index && row.is_of(&entry);
             match known.get(&partition).filter(is_believed) {
                 Some(row) => {
@@ -105,12 +115,14 @@ pub async fn inventory_beside(
             }
         }
     }
-    let mut looked = futures::stream::iter(unknown)
-        .map(|(partition, entry)| async move {
-            let looked = look(lake, &partition, &entry).await;
+    let lake = lake.clone();
+    let mut looked = Spread::new(unknown, CONCURRENT_FOOTERS, |(partition, entry)| {
+        let lake = lake.clone();
+        async move {
+            let looked = look(&lake, &partition, &entry).await;
             (partition, looked)
-        })
-        .buffer_unordered(CONCURRENT_FOOTERS);
+        }
+    });
     while let Some((partition, looked)) = looked.next().await {
         let Some(mut looked) = looked? else { continue };
         if let ObjectState::Answered(available) = &mut looked {

@@ -35,6 +35,7 @@ pub mod rekey;
 mod retry;
 mod run_objects;
 mod seal;
+pub mod spread;
 pub mod stage;
 pub mod store;
 pub mod tables;

@@ -1,6 +1,7 @@
 //! Reads objects by ranges, in few requests, and their footers. Rows are read in `rows`.
 
 mod digests;
+mod hash;
 mod held;
 mod rows;
 mod stored;
@@ -32,8 +33,8 @@ use crate::layout::Layout;
 use crate::object::Entry;
 use crate::open::Place;
 use crate::reader::{Newer, Opened, Opening, open};
-use crate::seal::is_ours;
 use crate::seal::pages::Pages;
+use crate::seal::{self, MAX_TAIL_BYTES, Seal, Told, is_ours};
 use crate::store::Lake;
 
 pub use digests::{DigestBy, Digested};
@@ -51,6 +52,9 @@ const GAP_BYTES: u64 = 16 << 10;
 
 /// Maximum number of requests for the columns of a row group: a request takes about as long as a hundred kilobytes.
 const MAX_RANGES: usize = 4;
+
+/// As [`MAX_RANGES`], for the columns of several row groups together.
+const MAX_RANGES_AHEAD: usize = 8;
 
 /// The cost of reading, shared by readers.
 #[derive(Debug, Default)]
@@ -85,6 +89,8 @@ pub(crate) struct ObjectReader {
     tail: Option<(u64, Bytes)>,
     /// The expected pages, once the footer was read.
     pages: Option<Arc<Pages>>,
+    /// Pieces that were read before they are asked for, each with its start, in order.
+    ahead: Arc<Vec<(u64, Bytes)>>,
     /// Where its footer is kept, and as which version; `None`: nowhere.
     kept: Option<(Lake, (Path, String))>,
 }
@@ -96,7 +102,7 @@ impl ObjectReader {
             cost.add(tail);
         }
         let tail = tail.map(|tail| (held.size.saturating_sub(tail.len() as u64), tail));
-        ObjectReader { held, cost: cost.clone(), tail, pages: None, kept: None }
+        ObjectReader { held, cost: cost.clone(), tail, pages: None, ahead: Arc::default(), kept: None }
     }
 
     /// The same, whose footer is kept if the lake keeps footers and the version has an identity.
@@ -139,6 +145,53 @@ impl ObjectReader {
         }
     }
 
+    /// The checksums at the object's end, verified without decoding the footer; `None`: it has none that this program knows.
+    async fn seal(&mut self) -> Result<Option<Seal>, ParquetError> {
+        let mut from = self.held.size.saturating_sub(TAIL_BYTES);
+        loop {
+            let end = self.fetch(from..self.held.size).await?;
+            self.tail = Some((from, end.clone()));
+            let Told::Seal(seal) = seal::told(&end)? else { return Ok(None) };
+            if seal.newer.is_some() || self.held.size.saturating_sub(seal.data_bytes) > MAX_TAIL_BYTES {
+                return Ok(None);
+            }
+            if seal.data_bytes >= from {
+                let tail = end.get((seal.data_bytes - from) as usize..).unwrap_or_default();
+                return seal.verify(tail).map(|()| Some(*seal));
+            }
+            from = seal.data_bytes;
+        }
+    }
+
+    /// BLAKE3 of the object's first bytes.
+    async fn hash(&self, bytes: u64) -> Result<blake3::Hash, ParquetError> {
+        match &self.tail {
+            // A small object was read whole with its end.
+            Some((0, whole)) if bytes <= whole.len() as u64 => Ok(blake3::hash(&whole[..bytes as usize])),
+            _ => self.held.hash(bytes).await,
+        }
+    }
+
+    /// Reads ranges that will be asked for one after the other: all at the same time, in as few requests as for one row group.
+    pub(crate) async fn read_ahead(&mut self, ranges: &[Range<u64>]) -> Result<(), ParquetError> {
+        let joined = join(ranges, MAX_RANGES_AHEAD);
+        let fetched = self.fetch_all(&joined).await?;
+        self.ahead = Arc::new(joined.iter().map(|range| range.start).zip(fetched).collect());
+        Ok(())
+    }
+
+    fn read_before(&self, range: &Range<u64>) -> Option<Bytes> {
+        let at = self.ahead.partition_point(|(start, _)| *start <= range.start).checked_sub(1)?;
+        let (start, bytes) = &self.ahead[at];
+        let (from, to) = ((range.start - start) as usize, (range.end - start) as usize);
+        (to <= bytes.len()).then(|| bytes.slice(from..to))
+    }
+
+    /// Whether each request waits for a network.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.held.is_remote()
+    }
+
     /// Reads ranges, those of a bucket at the same time.
     async fn fetch_all(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, ParquetError> {
         if let [range] = ranges {
@@ -151,6 +204,9 @@ impl ObjectReader {
         // An object that refers to a place beyond its end is damaged.
         if range.start > range.end || range.end > self.held.size {
             return Err(ParquetError::EOF(format!("{range:?} lies beyond its {} bytes", self.held.size)));
+        }
+        if let Some(bytes) = self.read_before(&range) {
+            return Ok(bytes);
         }
         // Bytes of the object's end are not read again.
         let known = match &self.tail {
@@ -172,8 +228,8 @@ impl ObjectReader {
     }
 }
 
-/// Ranges that cover all of `ranges`, in order: adjacent ones are joined, then the closest ones until few are left.
-fn join(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+/// Ranges that cover all of `ranges`, in order: adjacent ones are joined, then the closest ones until at most `most` are left.
+fn join(ranges: &[Range<u64>], most: usize) -> Vec<Range<u64>> {
     let mut sorted = ranges.to_vec();
     sorted.sort_unstable_by_key(|range| range.start);
     let mut joined: Vec<Range<u64>> = Vec::new();
@@ -183,7 +239,7 @@ fn join(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
             _ => joined.push(range),
         }
     }
-    while joined.len() > MAX_RANGES {
+    while joined.len() > most {
         let gap = |at: &usize| joined[at + 1].start - joined[*at].end;
         let nearest = (0..joined.len() - 1).min_by_key(gap).unwrap_or(0);
         joined[nearest].end = joined.remove(nearest + 1).end;
@@ -226,12 +282,16 @@ impl AsyncFileReader for ObjectReader {
         ranges: Vec<Range<u64>>,
     ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
         async move {
-            let joined = join(&ranges);
+            let new: Vec<Range<u64>> =
+                ranges.iter().filter(|range| self.read_before(range).is_none()).cloned().collect();
+            let joined = join(&new, MAX_RANGES);
             let fetched = self.fetch_all(&joined).await?;
             let cut = |range: &Range<u64>| {
-                let at = joined.partition_point(|whole| whole.end < range.end);
-                let start = joined[at].start;
-                let bytes = fetched[at].slice((range.start - start) as usize..(range.end - start) as usize);
+                let bytes = self.read_before(range).unwrap_or_else(|| {
+                    let at = joined.partition_point(|whole| whole.end < range.end);
+                    let start = joined[at].start;
+                    fetched[at].slice((range.start - start) as usize..(range.end - start) as usize)
+                });
                 self.pages.as_ref().map_or(Ok(()), |pages| pages.verify(range.start, &bytes))?;
                 Ok(bytes)
             };
@@ -473,7 +533,7 @@ mod tests {
                 vec![(0, 1), (100, 151), (300, 341), (500, 501)],
             ),
         ] {
-            assert_eq!(join(&k(&ranges)), k(&expected), "{ranges:?}");
+            assert_eq!(join(&k(&ranges), MAX_RANGES), k(&expected), "{ranges:?}");
         }
     }
 }

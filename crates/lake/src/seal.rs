@@ -16,7 +16,6 @@ pub(crate) mod pages;
 use std::io::{self, Write};
 use std::ops::Range;
 
-use mtdh_core::certificate::Hash;
 use mtdh_core::footer::{FORMAT, FORMAT_VERSION};
 use parquet::errors::ParquetError;
 
@@ -260,6 +259,18 @@ impl Seal {
             Err(ParquetError::General("its footer does not fit its checksum".to_owned()))
         }
     }
+
+    /// Whether this is the digest of the data part.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn verify_data(&self, hash: blake3::Hash) -> Result<(), ParquetError> {
+        if hash.to_hex().as_str() == self.digest {
+            Ok(())
+        } else {
+            Err(ParquetError::General("its pages do not fit its digest".to_owned()))
+        }
+    }
 }
 
 /// The position of a pair's value: behind its name, in Thrift's encoding.
@@ -298,20 +309,11 @@ impl DataHasher {
         self.0.finalize().to_hex().to_string()
     }
 
-    /// The same as 32 bytes.
-    pub fn hash(&self) -> Hash {
-        Hash(self.0.finalize().into())
-    }
-
     /// Whether the hashed bytes are the data part of a seal.
     ///
     /// # Errors
     /// When they are not.
     pub fn verify(&self, seal: &Seal) -> Result<(), ParquetError> {
-        if self.0.finalize().to_hex().as_str() == seal.digest {
-            Ok(())
-        } else {
-            Err(ParquetError::General("its pages do not fit its digest".to_owned()))
-        }
+        seal.verify_data(self.0.finalize())
     }
 }

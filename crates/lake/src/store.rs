@@ -411,8 +411,7 @@ impl Lake {
         Ok(entries)
     }
 
-    /// The objects directly below `folder` that are named by a key in its one spelling, and wanted, sorted by path. In a local lake
-    /// only these are looked at, each by its name within the open folder.
+    /// The objects directly below `folder` that are named by a key in its one spelling, and wanted, sorted by path.
     ///
     /// # Errors
     /// When the store fails.
@@ -421,7 +420,19 @@ impl Lake {
         folder: &Path,
         is_wanted: impl Fn(&InstrumentKey) -> bool,
     ) -> Result<Vec<(InstrumentKey, Entry)>, LakeError> {
-        let wanted = |name: &str| object_key(name).filter(|key| is_wanted(key));
+        self.list_named(folder, |name| object_key(name).filter(|key| is_wanted(key))).await
+    }
+
+    /// The objects directly below `folder` whose name `wanted` makes something of, sorted by path. In a local lake only these are
+    /// looked at, each by its name within the open folder.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn list_named<T>(
+        &self,
+        folder: &Path,
+        wanted: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<(T, Entry)>, LakeError> {
         let Place::Local(root) = &self.inner.place else {
             let named = |entry: Entry| {
                 let name = entry.path.as_ref().strip_prefix(folder.as_ref())?.strip_prefix('/')?;
@@ -431,11 +442,12 @@ impl Lake {
         };
         let place = root.join(folder.as_ref());
         let files = local::files(&place, wanted).map_err(|source| self.disk(place, source))?.into_iter();
-        let entry = |(name, key, file): (String, InstrumentKey, Metadata)| {
-            let identity = identity::of_file(&file);
-            (key, Entry { path: folder.clone().join(name), bytes: file.len(), identity })
+        let entry = |(name, meaning, file): (String, T, Metadata)| {
+            // As the layout writes it: `join` would escape a character of keys, `~`.
+            let path = Path::parse(format!("{folder}/{name}")).ok()?;
+            Some((meaning, Entry { path, bytes: file.len(), identity: identity::of_file(&file) }))
         };
-        let mut found: Vec<_> = files.map(entry).collect();
+        let mut found: Vec<_> = files.filter_map(entry).collect();
         found.sort_by(|(_, a), (_, b)| a.path.cmp(&b.path));
         Ok(found)
     }

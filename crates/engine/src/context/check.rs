@@ -83,7 +83,7 @@ impl Context {
             if plan.has(Group::Gaps) && self.lake.origin() == Origin::Live {
                 plan.incidents = selection.venues.iter().map(|venue| (venue.clone(), Vec::new())).collect();
             } else if plan.has(Group::Gaps) {
-                (plan.incidents, notes) = incidents(&self.metadata, &selection.venues).await;
+                (plan.incidents, notes) = incidents(&self.metadata_soon, &selection.venues).await;
             }
             let mut names = Names::default();
             if plan.has(Group::Completeness) {

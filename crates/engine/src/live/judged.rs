@@ -81,7 +81,7 @@ pub(crate) async fn validate(
         }
         let missing = judge(&mut report, selection, is_of_all, day, &recorded, &there);
         if report.not_stored.is_none() {
-            let stored = write_reports(&lake, day, selection, &[], &missing, &there, &known).await;
+            let stored = write_reports(&lake, day, selection, &[], &missing, &there, Some(&known)).await;
             report.not_stored = reason_not_to_write(stored)?;
         }
         report.missing.extend(missing.iter().map(|of| named(&of.partition, of.reason.clone())));

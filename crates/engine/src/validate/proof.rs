@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::StreamExt;
 use mtdh_core::Day;
 use mtdh_core::day::DAY_US;
 use mtdh_core::error::chain;
 use mtdh_core::partition::Partition;
 use mtdh_core::stable::stable_index;
+use mtdh_lake::spread::Spread;
 use mtdh_lake::tables::reports::Available;
 use mtdh_lake::{Entry, Lake, LakeError};
 use serde::Serialize;
@@ -150,7 +150,11 @@ async fn prove(lake: &Lake, state: &mut ObjectState, reading: Reading, today: Da
     loop {
         let wrong = match reading {
             Reading::Rows => read_whole(lake, available).await,
-            Reading::Bytes => what_is_wrong(lake, &lake.available_entry(available)).await,
+            Reading::Bytes => {
+                // Its footer was read when it was listed: the version is the one of its identity.
+                let seen = available.digest.as_deref().filter(|_| available.identity.is_some());
+                what_is_wrong(lake, &lake.available_entry(available), seen).await
+            }
         };
         let is_doubtful = match &wrong {
             Ok(wrong) => wrong.is_some(),
@@ -234,34 +238,37 @@ pub(crate) async fn verify_bytes(
     today: Day,
     proof: &mut Proof,
 ) -> Result<(), EngineError> {
-    let is_meant = |(partition, state): &(&Partition, &mut ObjectState)| {
+    let is_meant = |partition: &Partition, state: &ObjectState| {
         matches!(state, ObjectState::Answered(_)) && selection.takes_partition(partition)
     };
-    let meant: Vec<&mut ObjectState> = there.iter_mut().filter(is_meant).map(|(_, state)| state).collect();
-    let phase = &phase::current();
-    phase.weigh(meant.iter().map(|state| bytes_of(state)).sum());
-    let looks = meant.into_iter().map(|state| async move {
-        let bytes = bytes_of(state);
-        let proved = prove(lake, state, Reading::Bytes, today).await;
-        phase.advance(bytes);
-        proved.map(|()| state)
+    let meant: Vec<(Partition, ObjectState)> = there.extract_if(.., |p, state| is_meant(p, state)).collect();
+    let phase = phase::current();
+    phase.weigh(meant.iter().map(|(_, state)| bytes_of(state)).sum());
+    let mut looked = Spread::new(meant, CONCURRENT_OBJECTS, |(partition, mut state)| {
+        let (lake, phase) = (lake.clone(), phase.clone());
+        async move {
+            let bytes = bytes_of(&state);
+            let proved = prove(&lake, &mut state, Reading::Bytes, today).await;
+            phase.advance(bytes);
+            proved.map(|()| (partition, state))
+        }
     });
-    let looks: Vec<_> = looks.collect();
-    let mut looked = futures::stream::iter(looks).buffer_unordered(CONCURRENT_OBJECTS);
     while let Some(proved) = looked.next().await {
-        if let ObjectState::Answered(available) = proved? {
+        let (partition, state) = proved?;
+        if let ObjectState::Answered(available) = &state {
             proof.verified += usize::from(available.digest.is_some());
         }
+        there.insert(partition, state);
     }
-    drop(looked);
     let candles = lake.list_candles(day, None).await?.into_iter();
     let meant = candles.filter(|(_, key, _)| selection.takes_key(key)).map(|(_, _, entry)| entry);
-    let mut looked = futures::stream::iter(meant)
-        .map(|entry| async move {
-            let wrong = what_stays_wrong(lake, &entry).await;
+    let mut looked = Spread::new(meant, CONCURRENT_OBJECTS, |entry| {
+        let lake = lake.clone();
+        async move {
+            let wrong = what_stays_wrong(&lake, &entry).await;
             (entry, wrong)
-        })
-        .buffer_unordered(CONCURRENT_OBJECTS);
+        }
+    });
     while let Some((entry, wrong)) = looked.next().await {
         let damaged = wrong?.map(|reason| Damaged { path: entry.path.to_string(), reason });
         proof.damaged.extend(damaged);
@@ -274,7 +281,7 @@ pub(crate) async fn verify_bytes(
 async fn what_stays_wrong(lake: &Lake, entry: &Entry) -> Result<Option<String>, LakeError> {
     let mut object = Followed::new(entry.clone());
     loop {
-        let wrong = what_is_wrong(lake, object.entry()).await;
+        let wrong = what_is_wrong(lake, object.entry(), None).await;
         if matches!(&wrong, Ok(None)) || wrong.as_ref().is_err_and(|error| !error.is_changed()) {
             return wrong;
         }
@@ -286,9 +293,13 @@ async fn what_stays_wrong(lake: &Lake, entry: &Entry) -> Result<Option<String>, 
     }
 }
 
-/// What is wrong with an object's bytes; `None`: nothing.
-async fn what_is_wrong(lake: &Lake, entry: &Entry) -> Result<Option<String>, LakeError> {
-    match lake.verify_bytes(entry).await {
+/// What is wrong with an object's bytes; `None`: nothing. `seen`: the digest by its footer, if that was read already.
+async fn what_is_wrong(lake: &Lake, entry: &Entry, seen: Option<&str>) -> Result<Option<String>, LakeError> {
+    let verified = match seen {
+        Some(digest) => lake.verify_seen_bytes(entry, digest).await,
+        None => lake.verify_bytes(entry).await,
+    };
+    match verified {
         Ok(_) => Ok(None),
         Err(error) if error.is_distrust() => Ok(Some(format!("{DISTRUST}: {}", chain(&error)))),
         Err(error) => Err(error),

@@ -8,7 +8,7 @@ use parquet::errors::ParquetError;
 use super::{check_place, failure};
 use crate::error::LakeError;
 use crate::object::Entry;
-use crate::seal::{DataHasher, END_BYTES};
+use crate::seal::END_BYTES;
 use crate::store::Lake;
 
 /// How the digest of an object's data is known.
@@ -62,12 +62,10 @@ impl Lake {
                 None => Digested::FooterOnly(footer),
             });
         }
-        let mut hasher = DataHasher::default();
-        let pieces = reader.held.fetch_pieces(0..data_bytes, |piece| hasher.update(piece));
-        pieces.await.map_err(wrong)?;
+        let hash = reader.hash(data_bytes).await.map_err(wrong)?;
         if let Some(seal) = &opened.seal {
-            hasher.verify(seal).map_err(wrong)?;
+            seal.verify_data(hash).map_err(wrong)?;
         }
-        Ok(Digested::Whole(Digests { data: hasher.hash(), footer }))
+        Ok(Digested::Whole(Digests { data: Hash(hash.into()), footer }))
     }
 }

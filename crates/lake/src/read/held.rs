@@ -15,7 +15,7 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore};
 use parquet::errors::ParquetError;
 
-use super::external;
+use super::{external, hash};
 use crate::identity;
 use crate::open::Place;
 
@@ -55,6 +55,11 @@ impl Held {
         Held { source: Source::Object(store, path), size, identity: Some(identity) }
     }
 
+    /// Whether it is in a bucket.
+    pub fn is_remote(&self) -> bool {
+        matches!(self.source, Source::Object(..))
+    }
+
     /// Reads a piece of the object, which must be within it.
     ///
     /// # Errors
@@ -78,30 +83,23 @@ impl Held {
         }
     }
 
-    /// Reads a longer part, in pieces.
+    /// BLAKE3 of the first bytes of the object. A file's are hashed by all processors.
     ///
     /// # Errors
     /// As [`Held::fetch`].
-    pub async fn fetch_pieces(
-        &self,
-        range: Range<u64>,
-        mut take: impl FnMut(&[u8]),
-    ) -> Result<(), ParquetError> {
+    pub async fn hash(&self, bytes: u64) -> Result<blake3::Hash, ParquetError> {
         match &self.source {
-            Source::File(_) => {
-                for start in range.clone().step_by(PIECE_BYTES as usize) {
-                    take(&self.fetch(start..range.end.min(start + PIECE_BYTES)).await?);
-                }
-            }
+            Source::File(file) => hash::of_file(file, bytes, self.identity.as_deref()).await,
             Source::Object(store, path) => {
-                let answer = store.get_opts(path, self.asking(range)).await.map_err(failed)?;
+                let mut hasher = blake3::Hasher::new();
+                let answer = store.get_opts(path, self.asking(0..bytes)).await.map_err(failed)?;
                 let mut pieces = answer.into_stream();
                 while let Some(piece) = pieces.try_next().await.map_err(failed)? {
-                    take(&piece);
+                    hasher.update(&piece);
                 }
+                Ok(hasher.finalize())
             }
         }
-        Ok(())
     }
 
     fn asking(&self, range: Range<u64>) -> GetOptions {
@@ -112,7 +110,7 @@ impl Held {
 
 /// Reads a range that the system has in memory; `None`: it has not, and the disk should not be waited for here.
 #[cfg(target_os = "linux")]
-fn read_cached(file: &File, range: &Range<u64>) -> Option<Vec<u8>> {
+pub(super) fn read_cached(file: &File, range: &Range<u64>) -> Option<Vec<u8>> {
     use rustix::io::{ReadWriteFlags, preadv2};
     let mut piece = vec![0; (range.end - range.start) as usize];
     let mut pieces = [std::io::IoSliceMut::new(&mut piece)];
@@ -121,7 +119,7 @@ fn read_cached(file: &File, range: &Range<u64>) -> Option<Vec<u8>> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn read_cached(_file: &File, _range: &Range<u64>) -> Option<Vec<u8>> {
+pub(super) fn read_cached(_file: &File, _range: &Range<u64>) -> Option<Vec<u8>> {
     None
 }
 
@@ -134,12 +132,12 @@ fn read_at(file: &File, range: Range<u64>, identity: Option<&str>) -> Result<Byt
 }
 
 /// Fails if a file is no longer the version, after it was read.
-fn check(file: &File, identity: Option<&str>) -> Result<(), ParquetError> {
+pub(super) fn check(file: &File, identity: Option<&str>) -> Result<(), ParquetError> {
     let now = identity::of_file(&file.metadata().map_err(disk)?);
     if identity.is_some() && now.as_deref() != identity { Err(Changed.into()) } else { Ok(()) }
 }
 
-fn disk(source: std::io::Error) -> ParquetError {
+pub(super) fn disk(source: std::io::Error) -> ParquetError {
     external(StoreError::Generic { store: "the local disk", source: Box::new(source) })
 }
 

@@ -226,6 +226,14 @@ async fn row_groups(
             ProjectionMask::columns(metadata.file_metadata().schema_descr(), names.iter().copied())
         }
     };
+    let groups = overlapping(metadata, clock, within_us);
+    if let [_, _] = &groups[..]
+        && reader.is_remote()
+        && let Some(ranges) = ranges_of(metadata, &groups, &projection)
+        && ranges.iter().map(|range| range.end - range.start).sum::<u64>() <= reader.held.size / AHEAD_SHARE
+    {
+        reader.read_ahead(&ranges).await.map_err(|e| failure(path, e))?;
+    }
     let stream = |(group, selection): (usize, RowSelection)| {
         let build = || {
             let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader.clone(), arrow.clone());
@@ -243,7 +251,32 @@ async fn row_groups(
         });
         Ok(kept.try_filter(|batch| futures::future::ready(batch.num_rows() > 0)).boxed())
     };
-    overlapping(metadata, clock, within_us).into_iter().map(stream).collect()
+    groups.into_iter().map(stream).collect()
+}
+
+/// The share of an object, one in so many, that is read of two row groups before any of it is decoded: a few minutes across the end of
+/// one.
+const AHEAD_SHARE: u64 = 8;
+
+/// Where the pages of some rows are, with the dictionaries of their columns; `None`: the footer does not say.
+fn ranges_of(
+    metadata: &ParquetMetaData,
+    groups: &[(usize, RowSelection)],
+    projection: &ProjectionMask,
+) -> Option<Vec<Range<u64>>> {
+    let mut ranges = Vec::new();
+    for (group, selection) in groups {
+        let columns = metadata.row_group(*group).columns().iter().enumerate();
+        for (place, column) in columns.filter(|(place, _)| projection.leaf_included(*place)) {
+            let pages = metadata.offset_index()?.get(*group)?.get(place)?.page_locations();
+            let first = u64::try_from(pages.first()?.offset).ok()?;
+            if let Some(start) = column.dictionary_page_offset() {
+                ranges.push(u64::try_from(start).ok().filter(|start| *start <= first)?..first);
+            }
+            ranges.extend(selection.scan_ranges(pages));
+        }
+    }
+    Some(ranges)
 }
 
 const ARRIVAL: &str = "local_timestamp";

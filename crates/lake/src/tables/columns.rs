@@ -284,7 +284,11 @@ pub(crate) fn from_parquet_with(
         batches.push(batch);
         Ok(())
     })?;
-    Ok((arrow_select::concat::concat_batches(&schema, &batches)?, facts))
+    let table = match <[RecordBatch; 1]>::try_from(batches) {
+        Ok([whole]) => whole,
+        Err(batches) => arrow_select::concat::concat_batches(&schema, &batches)?,
+    };
+    Ok((table, facts))
 }
 
 pub(crate) use whole::{facts_of, read as read_pieces};

@@ -14,6 +14,9 @@ use crate::trades::{self, STEP_US, arrival_us};
 
 const MINUTE_US: i64 = 60_000_000;
 
+/// Rows of a row group of trades.
+const ROW_GROUP_ROWS: usize = 1 << 18;
+
 /// Arrivals of the rows of a slice, and what they cost.
 async fn slice(lake: &Lake, arrived_us: Range<i64>) -> (Vec<i64>, Arc<ReadCost>) {
     let entry = lake.entry(&trades::path()).await.unwrap().unwrap();
@@ -76,6 +79,28 @@ async fn a_slice_has_exactly_its_rows_and_costs_little() {
             );
             assert!(cost.bytes() <= limit, "{}, {name}: {} of {}", lake.url(), cost.bytes(), object.len());
             assert!(cost.requests() <= requests, "{}, {name}: {} requests", lake.url(), cost.requests());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_minute_across_a_row_group_is_read_with_two_waits() {
+    const ROWS: usize = 1_000_000;
+    let object = trades::object(ROWS);
+    on_each_store(async |lake| {
+        trades::publish(lake, &object).await;
+        for group in 1..=(ROWS - 1) / ROW_GROUP_ROWS {
+            let end = arrival_us(group * ROW_GROUP_ROWS);
+            for before_us in [STEP_US, MINUTE_US / 2, MINUTE_US - STEP_US] {
+                let arrived_us = end - before_us..end - before_us + MINUTE_US;
+                let (found, cost) = slice(lake, arrived_us.clone()).await;
+                assert!(arrived_us.contains(&found[0]) && found[0] < end && *found.last().unwrap() >= end);
+                let (read, requests, whole) = (cost.bytes(), cost.requests(), object.len());
+                let seen = format!("{}, group {group}: {read} of {whole} in {requests}", lake.url());
+                println!("{seen}");
+                assert!(requests <= 9 && read <= 500_000, "{seen}");
+            }
         }
     })
     .await;

@@ -168,6 +168,24 @@ async fn listings_hold_every_name_as_it_is() {
 }
 
 #[tokio::test]
+async fn objects_of_keys_are_listed_under_their_names() {
+    on_each_store(async |lake| {
+        for name in NAMES {
+            publish(lake, name, b"x", WriteMode::Create).await.unwrap();
+        }
+        let folder = path("raw/day-2024-03-01/data_type-trades");
+        let listed = lake.list_keys(&folder, |_| true).await.unwrap();
+        let names: Vec<&str> = listed.iter().map(|(_, entry)| entry.path.as_ref()).collect();
+        assert_eq!(names, &NAMES[..4], "{}", lake.url());
+        for (key, entry) in listed {
+            assert!(entry.path.as_ref().ends_with(&format!("/{key}.parquet")), "{}: {key}", lake.url());
+            assert_eq!(lake.entry(&entry.path).await.unwrap(), Some(entry), "{}", lake.url());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn folders_are_those_directly_below() {
     on_each_store(async |lake| {
         for name in NAMES {
