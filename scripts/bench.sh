@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 rounds=${1:-5}
 
 cargo build --release --locked --quiet
-cargo build --release --locked --quiet -p mtdh-sim --example large
+cargo build --release --locked --quiet -p mtdh-sim --example large --example canned
 cargo build --release --locked --quiet -p mtdh-source --example inflate
 [ -x .venv/bin/python ] || python3 -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/requirements.txt

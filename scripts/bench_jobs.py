@@ -4,6 +4,7 @@ large lake, a slice out of a bucket. Prints one line for each figure, with what 
 import argparse
 import contextlib
 import gzip
+import http.client
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler
 
@@ -101,25 +103,48 @@ class Bench:
         line(what, f"{peak:.0f} MB, {seconds:.1f} s", "400 MB")
 
     def small_files(self):
-        """Book files of all of Deribit's options: two data types, about 5,000 files of a few rows or none."""
+        """Book files of all of Deribit's options: two data types, about 5,000 files of a few rows or none, from the simulator, then
+        the same answers from memory, where the server is not the bound."""
         select = ["--start-date", DAY, "--venues", "DERIBIT", "--instrument-types", "OPTION"]
         select += ["--data-types", "book_snapshot_5", "incremental_book_L2"]
-        with self.sim() as world:
-            self.run("instruments", "--start-date", DAY, "--venues", "DERIBIT", "--lake", self.folder / "warm", env=world)
-            ours, theirs, files, peaks = [], [], 0, []
-            symbols = self.dataset_symbols(world)
-            for round in range(3):
-                lake = self.folder / f"small-{round}"
-                seconds, _, peak, out = self.run("download", *select, "--lake", lake, "--format", "json", env=world)
-                files = json.loads(out)["files_done"]
-                ours.append(files / json.loads(out)["seconds"])
-                peaks.append(peak)
-                part = symbols[: max(1, 300 // 2)]
-                theirs.append(self.official_client(world, part, self.folder / f"official-{round}"))
-        rate, other = statistics.median(ours), statistics.median(theirs)
-        line(f"{files:,} small files over HTTP into a local lake", f"{rate:.0f} files/s", "500")
-        line("the same by tardis-dev and pandas (300 of them)", f"{other:.0f} files/s; ours is {rate / other:.0f} times", "10 times")
+        with self.sim() as world, recording_proxy(world["TARDIS_DATASETS_URL"]) as proxy:
+            warm = self.folder / "warm"
+            self.run("instruments", "--start-date", DAY, "--venues", "DERIBIT", "--lake", warm, env=world)
+            through = {**world, "TARDIS_DATASETS_URL": proxy.address}
+            self.run("download", *select, "--lake", warm, env=through)
+            proxy.write(self.folder / "answers")
+            symbols = self.dataset_symbols(world)[:150]
+            rates, peaks = {"made": [], "canned": [], "peer": []}, []
+            with self.canned(self.folder / "answers") as address:
+                canned = {**world, "TARDIS_DATASETS_URL": address + proxy.path}
+                for round in range(5):
+                    for who, env in (("made", world), ("canned", canned)):
+                        lake = self.folder / f"small-{who}-{round}"
+                        # The day's table is there, so that only files are measured.
+                        self.run("instruments", "--start-date", DAY, "--venues", "DERIBIT", "--lake", lake, env=world)
+                        _, _, peak, out = self.run("download", *select, "--lake", lake, "--format", "json", env=env)
+                        done = json.loads(out)
+                        rates[who].append(done["files_done"] / done["seconds"])
+                        peaks.append(peak)
+                    folder = self.folder / f"official-{round}"
+                    rates["peer"].append(self.official_client(canned, symbols, folder))
+        made, cans, peer = (statistics.median(rates[who]) for who in rates)
+        line(f"{done['files_done']:,} small files over HTTP into a local lake, answers made by the simulator", f"{made:.0f} files/s", "500")
+        line("the same, answers from memory", f"{cans:.0f} files/s", "2,000 files/s")
+        figure = f"{peer:.0f} files/s; ours is {cans / peer:.1f} times"
+        line("300 of them by tardis-dev (npm) and pandas, answers from memory", figure, "7 times")
         line("peak memory over small files", f"{max(peaks):.0f} MB", "150 MB")
+
+    @contextlib.contextmanager
+    def canned(self, answers):
+        """Serves recorded answers from memory."""
+        program = pathlib.Path(self.large).with_name("canned")
+        server = subprocess.Popen([program, answers], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.stdin.close()
+            server.wait(timeout=30)
 
     def dataset_symbols(self, world):
         request = urllib.request.Request(world["TARDIS_API_URL"] + "/exchanges/deribit", headers={"User-Agent": "bench/1"})
@@ -325,6 +350,45 @@ def file_server(root):
 
 
 @contextlib.contextmanager
+def recording_proxy(target):
+    """Passes requests on, and keeps the answers."""
+    base = urllib.parse.urlsplit(target)
+
+    class Proxy:
+        path, answers = base.path, {}
+
+        def write(self, file):
+            with open(file, "wb") as out:
+                for path, answer in self.answers.items():
+                    out.write(f"{path} {len(answer)}\n".encode() + answer)
+
+    proxy = Proxy()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            connection = http.client.HTTPConnection(base.hostname, base.port)
+            connection.request("GET", self.path, headers=headers)
+            answer = connection.getresponse()
+            body = answer.read()
+            hop = ("content-length", "transfer-encoding", "connection")
+            lines = [f"HTTP/1.1 {answer.status} {answer.reason}"]
+            lines += [f"{name}: {value}" for name, value in answer.getheaders() if name.lower() not in hop]
+            whole = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
+            proxy.answers[self.path] = whole
+            self.wfile.write(whole)
+
+        def log_message(self, *_):
+            pass
+
+    with serving(Handler) as address:
+        proxy.address = address + base.path
+        yield proxy
+
+
+@contextlib.contextmanager
 def counting_proxy(target):
     """Passes requests on to the bucket, and counts them and the bytes of their answers."""
 
@@ -368,22 +432,24 @@ def counting_proxy(target):
 
 
 def official(world, symbols, folder):
-    """The vendor's client, then pandas as the predecessor used it. Prints files a second, imports not counted."""
+    """The vendor's client for Node.js, then pandas as the predecessor used it. Prints files a second, imports not counted."""
     import pandas as pd
     import pyarrow  # noqa: F401  imported by to_parquet otherwise
-    from tardis_dev import download_datasets
 
+    modules = pathlib.Path(sys.executable).parents[1] / "node_modules"
+    wanted = {
+        "exchange": "deribit",
+        "dataTypes": ["book_snapshot_5", "incremental_book_L2"],
+        "symbols": symbols,
+        "from": DAY,
+        "to": "2024-03-02",
+        "apiKey": world["TARDIS_API_KEY"],
+        "downloadDir": folder,
+        "endpoint": world["TARDIS_DATASETS_URL"],
+    }
     start = time.perf_counter()
-    download_datasets(
-        exchange="deribit",
-        data_types=["book_snapshot_5", "incremental_book_L2"],
-        symbols=symbols,
-        from_date=DAY,
-        to_date="2024-03-02",
-        api_key=world["TARDIS_API_KEY"],
-        download_dir=folder,
-        endpoint=world["TARDIS_DATASETS_URL"],
-    )
+    script = pathlib.Path(__file__).with_name("bench_small.mjs")
+    subprocess.run(["node", script, modules, json.dumps(wanted)], check=True)
     files = list(pathlib.Path(folder).iterdir())
     for path in files:
         try:
@@ -393,34 +459,6 @@ def official(world, symbols, folder):
         for clock in ("timestamp", "local_timestamp"):
             frame[clock] = pd.to_datetime(frame[clock], unit="us")
         frame.to_parquet(f"{path}.parquet", compression="snappy", engine="pyarrow")
-    print(len(files) / (time.perf_counter() - start))
-
-
-def ends_of_row_groups(path):
-    """Prints the times 30 seconds before the ends of every fourth row group."""
-    import datetime
-
-    import pyarrow.parquet as pq
-
-    metadata = pq.ParquetFile(path).metadata
-    clock = metadata.schema.names.index("local_timestamp")
-    groups = [metadata.row_group(group).column(clock).statistics.max for group in range(metadata.num_row_groups)]
-    starts = [end - datetime.timedelta(seconds=30) for end in groups[:-1:4]]
-    print(json.dumps([start.strftime("%Y-%m-%dT%H:%M:%S") for start in starts]))
-
-
-def candles_by_polars(names):
-    """The candles of one minute of each file (open, high, low, close, volume, count), in memory. Prints files a second."""
-    import polars as pl
-
-    price, files = pl.col("price"), json.loads(pathlib.Path(names).read_text())
-    start = time.perf_counter()
-    for path in files:
-        rows = pl.scan_parquet(path).select("timestamp", "price", "amount").sort("timestamp", maintain_order=True)
-        rows.group_by_dynamic("timestamp", every="1m").agg(
-            open=price.first(), high=price.max(), low=price.min(), close=price.last(),
-            volume=pl.col("amount").sum(), trades=pl.len()
-        ).collect()
     print(len(files) / (time.perf_counter() - start))
 
 
