@@ -14,9 +14,14 @@ FROM ${RUST} AS build
 ARG SOURCE_DATE_EPOCH=0
 ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} RUSTFLAGS="--remap-path-prefix=/src=."
 WORKDIR /src
+# What ISA-L is built with, the library that inflates.
+# hadolint ignore=DL3008
+RUN apt-get update && \
+    apt-get install --yes --no-install-recommends autoconf automake libtool make nasm && \
+    rm -rf /var/lib/apt/lists/*
 COPY Cargo.toml Cargo.lock ./
 COPY crates crates
-RUN cargo build --locked --release --package mtdh
+RUN cargo build --locked --release --package mtdh --features isal
 # The root directory of the image: the program, the libraries that it names, the certificates of the world, a user.
 RUN set -eu; \
     mkdir -p /root-directory/etc/ssl/certs /root-directory/usr/local/bin /owned/home/mtdh/data /owned/home/mtdh/logs /owned/tmp; \

@@ -16,6 +16,8 @@ FILES = {"trades": "trades", "book5": "book_snapshot_5"}
 PEERS = ["polars", "duckdb", "pandas"]
 # The same file inflated by the same library, and nothing else.
 ALONE = "inflating alone"
+# As the program is released.
+RELEASED = "mtdh, ISA-L"
 
 
 def peer(name, source, out):
@@ -109,23 +111,25 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", required=True)
     parser.add_argument("--inflate", required=True, help="the program that only inflates")
+    parser.add_argument("--isal", help="the program that inflates by ISA-L")
     parser.add_argument("--folder", required=True)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
+    programs = {"mtdh": arguments.program, **({RELEASED: arguments.isal} if arguments.isal else {})}
     folder = pathlib.Path(arguments.folder)
     print("| file | who | wall s | CPU s | peak MB | size MB | ours/wall | ours/CPU | ours/size |")
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, data_type in FILES.items():
         source = str(folder / f"{name}.csv.gz")
-        seen = {who: [] for who in ["mtdh", *PEERS, ALONE]}
+        seen = {who: [] for who in [*programs, *PEERS, ALONE]}
         for _ in range(arguments.rounds):
             for who in seen:
                 out = str(folder / f"{name}.{who}.parquet")
                 if who == ALONE:
                     seen[who].append(ours(arguments.inflate, source))
-                elif who == "mtdh":
+                elif who in programs:
                     words = ["convert", source, "--data-type", data_type, "--output", out, "--force"]
-                    seen[who].append(ours(arguments.program, *words))
+                    seen[who].append(ours(programs[who], *words))
                 else:
                     words = [sys.executable, __file__, "--peer", who, source, out]
                     seen[who].append(json.loads(subprocess.check_output(words)))

@@ -6,6 +6,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-5}
 
+# As releases are built, where the tools for it are there.
+isal=()
+if cargo build --release --locked --quiet --features isal; then
+  cp target/release/mtdh target/release/mtdh-isal
+  isal=(--isal target/release/mtdh-isal)
+fi
 cargo build --release --locked --quiet
 cargo build --release --locked --quiet -p mtdh-sim --example large --example canned
 cargo build --release --locked --quiet -p mtdh-source --example inflate
@@ -17,6 +23,6 @@ trap 'rm -rf "$folder"' EXIT
 target/release/examples/large trades 4000000 binance BTCUSDT | gzip -6 >"$folder/trades.csv.gz"
 target/release/examples/large book_snapshot_5 860000 binance-futures BTCUSDT | gzip -6 >"$folder/book5.csv.gz"
 nproc
-.venv/bin/python scripts/bench.py --program target/release/mtdh --inflate target/release/examples/inflate \
+.venv/bin/python scripts/bench.py --program target/release/mtdh --inflate target/release/examples/inflate "${isal[@]}" \
   --folder "$folder" --rounds "$rounds"
 .venv/bin/python scripts/bench_jobs.py --program target/release/mtdh --large target/release/examples/large --folder "$folder"

@@ -4,6 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=skipped.sh
 . scripts/skipped.sh
+# shellcheck source=isal.sh
+. scripts/isal.sh
 
 step() { printf '\n== %s\n' "$*"; }
 
@@ -12,6 +14,11 @@ cargo fmt --all --check
 
 step clippy
 cargo clippy --workspace --all-targets --locked -- -D warnings
+if can_isal; then
+  cargo clippy -p mtdh-inflate --features isal --all-targets --locked -- -D warnings
+else
+  skipped clippy-isal "the tools of ISA-L are not installed (autoconf, automake, libtool, make, nasm)"
+fi
 
 step documents
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked

@@ -22,10 +22,15 @@ export SOURCE_DATE_EPOCH
 umask 022
 export LC_ALL=C.UTF-8 TZ=UTC
 
-# The program must be the one of this version.
+# The program must be the one of this version. What is made beside it, and the lists of what is in it, have its features (MTDH_FEATURES):
+# only a program with ISA-L names that library.
 is_ours() {
-  [ -x "$1" ] || die "there is no program $1: cargo build --release --locked, or name another with MTDH"
+  [ -x "$1" ] || die "there is no program $1: cargo build --release --locked --features isal, or name another with MTDH"
   [ "$("$1" --version)" = "mtdh $version" ] || die "$1 is $("$1" --version), and Cargo.toml has $version: build it again"
+  if grep -aq ISA-L "$1"; then export MTDH_FEATURES=isal; else
+    export MTDH_FEATURES=
+    printf '%s: %s is without ISA-L and inflates by zlib-rs: --features isal builds it in\n' "$(basename "$0")" "$1" >&2
+  fi
 }
 
 # What goes with the program wherever it is put: completions and manual pages, made by itself. extras PROGRAM SHARE ZSH: the folder

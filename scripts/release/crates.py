@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import platform
 import subprocess
@@ -33,9 +34,15 @@ def cargo(*words):
     return subprocess.run(["cargo", *words, "--locked", "--offline"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+def features(package):
+    """Words for cargo: the features of what is handed out."""
+    found = os.environ.get("MTDH_FEATURES")
+    return ["--features", f"{package}/{found}"] if found else []
+
+
 def listed(package, edges):
     """Names and versions of the crates that a package depends on by some kinds of edges, with the features of its own build."""
-    lines = cargo("tree", "-p", package, "-e", edges, "--target", TARGET, "--prefix", "none", "-f", "{p}").splitlines()
+    lines = cargo("tree", "-p", package, "-e", edges, "--target", TARGET, "--prefix", "none", "-f", "{p}", *features(package)).splitlines()
     return {(line.split()[0], line.split()[1].removeprefix("v")) for line in lines if line}
 
 
@@ -43,7 +50,7 @@ def crates_of(package):
     """Every crate of a package, itself included, by name."""
     linked = listed(package, "normal,no-proc-macro")
     every = listed(package, "normal,build")
-    metadata = json.loads(cargo("metadata", "--format-version", "1", "--filter-platform", TARGET))
+    metadata = json.loads(cargo("metadata", "--format-version", "1", "--filter-platform", TARGET, *features(package)))
     sums = {(one["name"], one["version"]): one.get("checksum")
             for one in tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]}
     by_id = {one["id"]: one for one in metadata["packages"]}

@@ -13,8 +13,9 @@ NAME = re.compile(r"(licen[sc]e|copying|notice|copyright|unlicense)", re.I)
 
 
 def texts(crate):
-    """The licence texts that a crate brings."""
-    files = sorted(path for path in crate.folder.iterdir() if path.is_file() and NAME.match(path.name) and path.suffix not in (".rs", ".json"))
+    """The licence texts that a crate brings, and those of what is in a folder of it: ISA-L's own."""
+    paths = [*crate.folder.iterdir(), *crate.folder.glob("*/*")]
+    files = sorted(path for path in paths if path.is_file() and NAME.match(path.name) and path.suffix not in (".rs", ".json"))
     return ["\n".join(line.rstrip() for line in path.read_text(errors="replace").strip().splitlines()) for path in files]
 
 

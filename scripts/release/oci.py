@@ -3,8 +3,8 @@
     python scripts/release/oci.py PROGRAM ARCHIVE VERSION REVISION
 
 No registry is asked: the images that the Dockerfile begins with are stood in for by the shell tools of this machine, with a `cargo`
-that hands out the program. What the Dockerfile does around the compiler is what is done. The libraries in the image are this
-machine's. Needs buildah and root. SOURCE_DATE_EPOCH is the time of everything in it."""
+that hands out the program, and an `apt-get` that does nothing. What the Dockerfile does around the compiler is what is done. The
+libraries in the image are this machine's. Needs buildah and root. SOURCE_DATE_EPOCH is the time of everything in it."""
 
 import contextlib
 import json
@@ -19,10 +19,10 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BASES = ["docker.io/library/rust:1.95-slim-bookworm", "docker.io/library/debian:bookworm-slim"]
-TOOLS = ["sh", "bash", "ldd", "grep", "mkdir", "cp", "dirname", "chmod", "find", "touch"]
+TOOLS = ["sh", "bash", "ldd", "grep", "mkdir", "cp", "dirname", "chmod", "find", "touch", "rm"]
 CARGO = """#!/bin/sh
 set -eu
-[ "$*" = "build --locked --release --package mtdh" ]
+[ "$*" = "build --locked --release --package mtdh --features isal" ]
 [ -f Cargo.lock ] && [ -f crates/mtdh/src/main.rs ]
 mkdir -p target/release
 cp /opt/mtdh target/release/mtdh
@@ -53,10 +53,11 @@ def base_directory(folder, program):
         copy(file, folder)
     copy("/etc/ssl/certs/ca-certificates.crt", folder)
     copy(program, folder, "/opt/mtdh")
-    cargo = folder / "usr/local/bin/cargo"
-    cargo.parent.mkdir(parents=True, exist_ok=True)
-    cargo.write_text(CARGO)
-    cargo.chmod(0o755)
+    for name, text in (("cargo", CARGO), ("apt-get", "#!/bin/sh\n")):
+        command = folder / "usr/local/bin" / name
+        command.parent.mkdir(parents=True, exist_ok=True)
+        command.write_text(text)
+        command.chmod(0o755)
     (folder / "tmp").mkdir(exist_ok=True)
 
 

@@ -22,7 +22,7 @@ registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
 flags="-C target-feature=+crt-static --remap-path-prefix=$ROOT=. --remap-path-prefix=$registry=registry/src"
 # Crates with C in them are built anew where the time in the environment is another; nothing of it is in the program.
 (cd "$ROOT" && env -u SOURCE_DATE_EPOCH CARGO_TARGET_DIR="$build" RUSTFLAGS="$flags" \
-  cargo build --release --locked --target "$target" -p mtdh) >&2
+  cargo build --release --locked --target "$target" -p mtdh ${MTDH_FEATURES:+--features "$MTDH_FEATURES"}) >&2
 program=$build/$target/release/mtdh
 is_ours "$program"
 needed=$(readelf --dynamic "$program" | grep NEEDED || true)

@@ -1,11 +1,11 @@
 //! Gzip decompression that verifies every member: its end, checksum and length.
 //!
 //! The framing (RFC 1952) is parsed here instead of in `flate2`, whose checksum took 5 % of a conversion: `crc32fast` uses the
-//! processor's instructions.
+//! processor's instructions. The data within is inflated by `mtdh_inflate`, whose tests include this file to hold each library to it.
 
 use std::io::{self, BufRead, Read};
 
-use flate2::{Decompress, FlushDecompress, Status};
+use mtdh_inflate::{Damaged, Inflate, Progress};
 
 /// Why gzip data is invalid. None of its output may be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +16,12 @@ pub enum GzipError {
     /// A checksum, a length or the compressed data is wrong, or the data is followed by bytes that are not a member.
     #[error("the gzip data is damaged")]
     Damaged,
+}
+
+impl From<Damaged> for GzipError {
+    fn from(_: Damaged) -> GzipError {
+        GzipError::Damaged
+    }
 }
 
 impl From<GzipError> for io::Error {
@@ -34,7 +40,7 @@ impl From<GzipError> for io::Error {
 pub struct Gunzip<R> {
     compressed: R,
     place: Place,
-    inflate: Decompress,
+    inflate: Inflate,
     checksum: crc32fast::Hasher,
     /// Plain bytes of the member so far, modulo 2^32.
     length: u32,
@@ -56,10 +62,15 @@ enum Place {
 impl<R: BufRead> Gunzip<R> {
     /// Decompresses `compressed`.
     pub fn new(compressed: R) -> Gunzip<R> {
+        Gunzip::by(Inflate::new(), compressed)
+    }
+
+    /// Decompresses `compressed` by `inflate`.
+    pub(crate) fn by(inflate: Inflate, compressed: R) -> Gunzip<R> {
         Gunzip {
             compressed,
             place: Place::FirstHeader,
-            inflate: Decompress::new(false),
+            inflate,
             checksum: crc32fast::Hasher::new(),
             length: 0,
             members: 0,
@@ -110,7 +121,7 @@ impl<R: BufRead> Gunzip<R> {
         if flags & checked != 0 && self.take::<2>()? != (checksum.finalize() as u16).to_le_bytes() {
             return Err(GzipError::Damaged.into());
         }
-        self.inflate.reset(false);
+        self.inflate.reset();
         self.checksum.reset();
         self.length = 0;
         self.members += 1;
@@ -123,19 +134,16 @@ impl<R: BufRead> Gunzip<R> {
         if input.is_empty() {
             return Err(GzipError::Truncated.into());
         }
-        let (taken, given) = (self.inflate.total_in(), self.inflate.total_out());
-        let status = self.inflate.decompress(input, buffer, FlushDecompress::None);
-        let status = status.map_err(|_| GzipError::Damaged)?;
-        let taken = (self.inflate.total_in() - taken) as usize;
-        let given = (self.inflate.total_out() - given) as usize;
+        let Progress { taken, given, is_end } =
+            self.inflate.inflate(input, buffer).map_err(GzipError::from)?;
         self.compressed.consume(taken);
         self.checksum.update(&buffer[..given]);
         self.length = self.length.wrapping_add(given as u32);
-        match status {
-            Status::StreamEnd => self.place = Place::Trailer,
+        if is_end {
+            self.place = Place::Trailer;
+        } else if taken == 0 && given == 0 {
             // No progress despite input and room for output: the data is invalid.
-            _ if taken == 0 && given == 0 => return Err(GzipError::Damaged.into()),
-            _ => {}
+            return Err(GzipError::Damaged.into());
         }
         Ok(given)
     }
@@ -187,6 +195,8 @@ pub fn is_gzip(start: &[u8]) -> bool {
 mod tests {
     use std::io::Write;
 
+    use mtdh_inflate::Library;
+
     use super::*;
 
     fn gz(text: &str) -> Vec<u8> {
@@ -195,12 +205,20 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    /// What each library says, which must be the same.
     fn gunzip(bytes: &[u8]) -> Result<String, GzipError> {
-        let mut text = String::new();
-        match Gunzip::new(bytes).read_to_string(&mut text) {
-            Ok(_) => Ok(text),
-            Err(error) => Err(*error.get_ref().unwrap().downcast_ref::<GzipError>().unwrap()),
+        let mut said = Library::ALL.iter().map(|&library| {
+            let mut text = String::new();
+            match Gunzip::by(Inflate::by(library), bytes).read_to_string(&mut text) {
+                Ok(_) => Ok(text),
+                Err(error) => Err(*error.get_ref().unwrap().downcast_ref::<GzipError>().unwrap()),
+            }
+        });
+        let first = said.next().unwrap();
+        for other in said {
+            assert_eq!(other, first);
         }
+        first
     }
 
     /// A member with an extra field, a name, a comment and the header's checksum, which is spoiled by `wrong`.
@@ -231,10 +249,12 @@ mod tests {
         let text: String =
             (0..20_000_u32).map(|n| format!("{},{}\n", n, n.wrapping_mul(2_654_435_761))).collect();
         let bytes = [gz(&text), gz(""), gz(&text)].concat();
-        for (input, output) in [(1, 1), (1, 70_000), (7, 100), (70_000, 3), (70_000, 70_000)] {
+        let cuts = [(1, 1), (1, 70_000), (7, 100), (70_000, 3), (70_000, 70_000)];
+        for (&library, (input, output)) in Library::ALL.iter().flat_map(|one| cuts.map(|cut| (one, cut))) {
             let source: Box<dyn Read> =
                 if input == 1 { Box::new(Dripping(&bytes)) } else { Box::new(&bytes[..]) };
-            let mut gunzip = Gunzip::new(io::BufReader::with_capacity(input, source));
+            let compressed = io::BufReader::with_capacity(input, source);
+            let mut gunzip = Gunzip::by(Inflate::by(library), compressed);
             let (mut plain, mut buffer) = (Vec::new(), vec![0; output]);
             loop {
                 match gunzip.read(&mut buffer).unwrap() {
@@ -242,7 +262,7 @@ mod tests {
                     length => plain.extend_from_slice(&buffer[..length]),
                 }
             }
-            assert!(plain == [text.as_bytes(), text.as_bytes()].concat(), "{input} {output}");
+            assert!(plain == [text.as_bytes(), text.as_bytes()].concat(), "{library:?} {input} {output}");
         }
     }
 

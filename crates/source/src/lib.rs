@@ -14,3 +14,6 @@ pub mod tardis;
 
 pub use reqwest::Url;
 pub use secrecy::SecretString;
+
+/// The library that inflates vendor files, by name.
+pub const INFLATER: &str = mtdh_inflate::Library::USED.name();

@@ -22,7 +22,9 @@ VERSION = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package
 
 def linked():
     """The crates that cargo links into the program, as name and version: what the bill is held against."""
-    tree = run(["cargo", "tree", "-p", "mtdh", "-e", "normal,no-proc-macro", "--prefix", "none", "--locked", "--offline"], cwd=ROOT).stdout
+    features = ["--features", "isal"] if b"ISA-L" in pathlib.Path(PROGRAM).read_bytes() else []
+    words = ["cargo", "tree", "-p", "mtdh", "-e", "normal,no-proc-macro", "--prefix", "none", "--locked", "--offline", *features]
+    tree = run(words, cwd=ROOT).stdout
     return {tuple(line.split()[:2]) for line in tree.splitlines() if line}
 
 

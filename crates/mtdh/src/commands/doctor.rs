@@ -5,9 +5,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use mtdh_engine::LakeError;
 use mtdh_engine::doctor::{Access, LakeState, Reached};
-use mtdh_engine::{MetadataError, chain};
+use mtdh_engine::{INFLATER, LakeError, MetadataError, chain};
 use serde::Serialize;
 
 use crate::exit::Outcome;
@@ -50,7 +49,12 @@ impl Line {
 pub async fn run(session: &Session<'_>, settings: &Settings) -> Result<Outcome> {
     let mut lines = vec![Line::ok(
         "version",
-        format!("mtdh {} on {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH),
+        format!(
+            "mtdh {} on {} {}, inflates by {INFLATER}",
+            env!("CARGO_PKG_VERSION"),
+            std::env::consts::OS,
+            std::env::consts::ARCH
+        ),
     )];
     lines.extend(settings.shown().into_iter().filter(|(_, _, origin)| origin != "default").map(set));
     match session.context() {

@@ -33,6 +33,7 @@ fn each_key_is_told_as_what_it_is_and_never_shown() {
         assert!(key.is_none_or(|key| !told.stdout.contains(key) && !told.stderr.contains(key)), "{key:?}");
         assert_eq!(line(&told, "vendor").0, "ok");
         assert_eq!(line(&told, "lake").0, "ok");
+        assert!(line(&told, "version").1.contains(", inflates by "), "{}", told.stdout);
     }
 }
 
