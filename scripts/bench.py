@@ -4,6 +4,7 @@ on the same files.
 Prints medians and ratios. Ours is timed as a whole process, the peers without their imports."""
 
 import argparse
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -117,6 +118,7 @@ def main():
     arguments = parser.parse_args()
     programs = {"mtdh": arguments.program, **({RELEASED: arguments.isal} if arguments.isal else {})}
     folder = pathlib.Path(arguments.folder)
+    tell_surroundings(arguments.rounds)
     print("| file | who | wall s | CPU s | peak MB | size MB | ours/wall | ours/CPU | ours/size |")
     print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, data_type in FILES.items():
@@ -133,13 +135,13 @@ def main():
                 else:
                     words = [sys.executable, __file__, "--peer", who, source, out]
                     seen[who].append(json.loads(subprocess.check_output(words)))
-        medians = {who: [statistics.median(column) for column in zip(*runs)] for who, runs in seen.items()}
         sizes = {who: os.path.getsize(folder / f"{name}.{who}.parquet") / 1e6 for who in seen if who != ALONE}
-        for who, (wall, cpu, memory) in medians.items():
-            first = medians["mtdh"]
+        first = medians(seen["mtdh"])
+        for who, runs in seen.items():
+            wall, cpu, memory = medians(runs)
             size, share = ("-", "-") if who == ALONE else (f"{sizes[who]:.1f}", f"{sizes['mtdh'] / sizes[who]:.2f}")
             ratios = f"{first[0] / wall:.2f} | {first[1] / cpu:.2f} | {share}"
-            print(f"| {name} | {who} | {wall:.2f} | {cpu:.2f} | {memory:.0f} | {size} | {ratios} |")
+            print(f"| {name} | {who} | {spread(runs, 0)} | {spread(runs, 1)} | {memory:.0f} | {size} | {ratios} |", flush=True)
     candles(arguments.program, folder, arguments.rounds)
 
 
@@ -154,10 +156,27 @@ def candles(program, folder, rounds):
             words = [sys.executable, __file__, "--candles", who, source]
             seen[who].append(json.loads(subprocess.check_output(words)))
     print("\n| candles | wall s | CPU s | peak MB | ours/wall | ours/CPU |\n|---|---:|---:|---:|---:|---:|")
-    medians = {who: [statistics.median(column) for column in zip(*runs)] for who, runs in seen.items()}
-    for who, (wall, cpu, memory) in medians.items():
-        first = medians["mtdh"]
-        print(f"| {who} | {wall:.3f} | {cpu:.3f} | {memory:.0f} | {first[0] / wall:.2f} | {first[1] / cpu:.2f} |")
+    first = medians(seen["mtdh"])
+    for who, runs in seen.items():
+        wall, cpu, memory = medians(runs)
+        ratios = f"{first[0] / wall:.2f} | {first[1] / cpu:.2f}"
+        print(f"| {who} | {spread(runs, 0)} | {spread(runs, 1)} | {memory:.0f} | {ratios} |")
+
+
+def medians(runs):
+    return [statistics.median(column) for column in zip(*runs)]
+
+
+def spread(runs, column):
+    """The median, and the least and the greatest."""
+    values = [run[column] for run in runs]
+    return f"{statistics.median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+
+
+def tell_surroundings(rounds):
+    peers = ["polars", "duckdb", "pandas", "pyarrow"]
+    versions = ", ".join(f"{peer} {importlib.metadata.version(peer)}" for peer in peers)
+    print(f"{rounds} rounds in turn: median (least to greatest); load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors; {versions}\n")
 
 
 if __name__ == "__main__":

@@ -90,17 +90,23 @@ class Bench:
             line(f"incremental_book_L2, {rows:,} rows: peak memory", f"{peak:.0f} MB, {seconds:.1f} s", "150 MB")
         return peaks
 
-    def memory_of_a_group(self):
+    def memory_of_a_group(self, rows=5_000_000):
         root = self.folder / "group"
         name = f"group/deribit/options_chain/{DAY.replace('-', '/')}/OPTIONS.csv.gz"
-        self.make(name, "options_chain", 5_000_000, "deribit", "OPTIONS")
+        path = self.make(name, "options_chain", rows, "deribit", "OPTIONS")
         words = ["download", "--source", root, "--start-date", DAY, "--venues", "DERIBIT"]
         words += ["--data-types", "options_chain", "--lake", self.folder / "group-lake", "--format", "json"]
         seconds, _, peak, out = self.run(*words)
         done = json.loads(out)
         partitions = sum(done["published"].values())
-        what = f"a group of {partitions:,} options, {done['rows']:,} rows: peak memory"
-        line(what, f"{peak:.0f} MB, {seconds:.1f} s", "400 MB")
+        size = path.stat().st_size / 1e6
+        what = f"a group of {partitions:,} options, {done['rows']:,} rows, {size:.0f} MB: peak memory"
+        line(what, f"{peak:.0f} MB, {seconds:.1f} s, {size / seconds:.1f} MB/s", "400 MB")
+        shutil.rmtree(root)
+
+    def large_group(self):
+        """Not among the usual jobs: half an hour, and 20 GB of disk."""
+        self.memory_of_a_group(36_000_000)
 
     def small_files(self):
         """Book files of all of Deribit's options: two data types, about 5,000 files of a few rows or none, from the simulator, then
@@ -162,14 +168,8 @@ class Bench:
 
     def large_files_over_http(self):
         """Two large files through HTTP into a lake by two workers, against the conversion of the same files alone."""
-        path = self.folder / "http/v1"
-        names = []
-        for symbol in ("BTCUSDT", "ETHUSDT"):
-            names.append(f"binance/trades/{DAY.replace('-', '/')}/{symbol}.csv.gz")
-            self.make(f"http/v1/{names[-1]}", "trades", 4_000_000, "binance", symbol)
+        path, select = self.two_large_files()
         with self.sim() as world:
-            select = ["--start-date", DAY, "--instruments", "BINANCE:SPOT_PAIR:BTC-USDT", "BINANCE:SPOT_PAIR:ETH-USDT"]
-            select += ["--data-types", "trades", "--max-workers", "2", "--format", "json"]
             over_http, alone = [], []
             with file_server(path) as address:
                 for round in range(3):
@@ -180,6 +180,30 @@ class Bench:
                     alone.append(json.loads(out)["seconds"])
         ratio = statistics.median(alone) / statistics.median(over_http)
         line("two large files over HTTP, of the rate from disk", f"{ratio:.2f}", "0.85")
+
+    def scaling(self):
+        """Two large files at the same time, on one processor and on two."""
+        path, select = self.two_large_files()
+        seconds = {"0": [], "0,1": []}
+        for round in range(5):
+            for processors, seen in seconds.items():
+                lake = self.folder / f"scaling-{round}-{len(processors)}"
+                words = [self.program, "download", *select, "--source", path, "--lake", lake]
+                with self.sim() as world:
+                    out = subprocess.check_output(["taskset", "-c", processors, *map(str, words)], env={**self.env, **world}, text=True)
+                seen.append(json.loads(out)["seconds"])
+                shutil.rmtree(lake)
+        ratio = statistics.median(seconds["0"]) / statistics.median(seconds["0,1"])
+        line("two large files from a folder: two processors in place of one", f"{ratio:.2f} times", "1.9 times")
+
+    def two_large_files(self):
+        """The folder of two large files of trades, and the words that select them."""
+        path = self.folder / "http/v1"
+        for symbol in ("BTCUSDT", "ETHUSDT"):
+            name = f"binance/trades/{DAY.replace('-', '/')}/{symbol}.csv.gz"
+            self.make(f"http/v1/{name}", "trades", 4_000_000, "binance", symbol)
+        select = ["--start-date", DAY, "--instruments", "BINANCE:SPOT_PAIR:BTC-USDT", "BINANCE:SPOT_PAIR:ETH-USDT"]
+        return path, [*select, "--data-types", "trades", "--max-workers", "2", "--format", "json"]
 
     def validation(self):
         """A hundred thousand expected partitions: many days of Deribit's options, which come by group."""
@@ -355,7 +379,8 @@ def recording_proxy(target):
     base = urllib.parse.urlsplit(target)
 
     class Proxy:
-        path, answers = base.path, {}
+        def __init__(self):
+            self.path, self.answers = base.path, {}
 
         def write(self, file):
             with open(file, "wb") as out:
@@ -462,7 +487,7 @@ def official(world, symbols, folder):
     print(len(files) / (time.perf_counter() - start))
 
 
-JOBS = ["memory_of_large_files", "memory_of_a_group", "small_files", "large_files_over_http", "validation", "slice"]
+JOBS = ["memory_of_large_files", "memory_of_a_group", "small_files", "large_files_over_http", "scaling", "validation", "slice"]
 JOBS += ["verifying_bytes", "checking", "candles_of_many"]
 
 
@@ -471,7 +496,7 @@ def main():
     parser.add_argument("--program", required=True)
     parser.add_argument("--large", required=True, help="the stand-in's maker of large files")
     parser.add_argument("--folder", required=True)
-    parser.add_argument("--jobs", nargs="*", default=JOBS, choices=JOBS)
+    parser.add_argument("--jobs", nargs="*", default=JOBS, choices=[*JOBS, "large_group"])
     arguments = parser.parse_args()
     bench = Bench(arguments.program, arguments.large, arguments.folder)
     print("| what | seen | aimed at |")
