@@ -4,9 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="$PWD/target"
-# With the workspace's features, so that the tests' build serves. By its own alone, which builds most crates anew, in the long mode.
+# With the features of the tests, so that their build serves. By its own alone, which builds most crates anew, in the long mode.
 [ -z "${MTDH_LONG:-}" ] || cargo build --quiet --locked -p mtdh-embed
-cargo build --quiet --locked --workspace --bin mtdh-embed --bin mtdh
+cargo build --quiet --locked --workspace --bins --tests
 MTDH=${MTDH:-$PWD/target/debug/mtdh}
 
 scratch=$(mktemp -d)

@@ -4,7 +4,7 @@
 //! length of the answer, then the answer as it was sent, status line and headers included.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = std::env::args().nth(1).ok_or("usage: canned FILE")?;
     let answers = Arc::new(read(BufReader::new(std::fs::File::open(file)?))?);
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    println!("http://{}", listener.local_addr()?);
+    writeln!(io::stdout(), "http://{}", listener.local_addr()?)?;
     std::thread::spawn(move || {
         for connection in listener.incoming().flatten() {
             let answers = answers.clone();
