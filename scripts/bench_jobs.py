@@ -251,12 +251,13 @@ class Bench:
                     start = time.perf_counter()
                     workers = [
                         subprocess.Popen(
-                            [self.program, "download", *map(str, select), "--lake", str(lake), "--shard", f"{shard}/2", "--max-workers", "16"],
-                            env={**self.env, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                            [self.program, "download", *map(str, select), "--lake", str(lake), "--shard-index", shard, "--total-shards", "2", "--max-workers", "16"],
+                            env={**self.env, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                         )
-                        for shard in (1, 2)
+                        for shard in ("0", "1")
                     ]
-                    assert [worker.wait() for worker in workers] == [0, 0]
+                    said = [worker.communicate()[1] for worker in workers]
+                    assert [worker.returncode for worker in workers] == [0, 0], said
                     seconds.append(time.perf_counter() - start)
                 rates[where] = 1 / statistics.median(seconds)
         figure = f"{rates['bucket'] / rates['folder']:.2f}"
@@ -287,6 +288,10 @@ class Bench:
     def demo_lake(self):
         """The lake of `mtdh demo`: many small objects; made once."""
         lake = self.folder / "mtdh-demo"
+        if self.is_smoke and not lake.exists():
+            with self.sim() as world:
+                few = ["--start-date", DAY, "--venues", "DERIBIT", "--instrument-types", self.kind, "--data-types", "trades"]
+                self.run("full-pipeline", *few, "--lake", lake, env=world)
         if not lake.exists():
             subprocess.run([self.program, "demo"], cwd=self.folder, env=self.env, check=True, capture_output=True)
         return lake
@@ -425,6 +430,34 @@ def official(world, symbols, folder):
         for clock in ("timestamp", "local_timestamp"):
             frame[clock] = pd.to_datetime(frame[clock], unit="us")
         frame.to_parquet(f"{path}.parquet", compression="snappy", engine="pyarrow")
+    print(len(files) / (time.perf_counter() - start))
+
+
+def ends_of_row_groups(path):
+    """Prints the times 30 seconds before the ends of every fourth row group."""
+    import datetime
+
+    import pyarrow.parquet as pq
+
+    metadata = pq.ParquetFile(path).metadata
+    clock = metadata.schema.names.index("local_timestamp")
+    groups = [metadata.row_group(group).column(clock).statistics.max for group in range(metadata.num_row_groups)]
+    starts = [end - datetime.timedelta(seconds=30) for end in groups[:-1:4]]
+    print(json.dumps([start.strftime("%Y-%m-%dT%H:%M:%S") for start in starts]))
+
+
+def candles_by_polars(names):
+    """The candles of one minute of each file (open, high, low, close, volume, count), in memory. Prints files a second."""
+    import polars as pl
+
+    price, files = pl.col("price"), json.loads(pathlib.Path(names).read_text())
+    start = time.perf_counter()
+    for path in files:
+        rows = pl.scan_parquet(path).select("timestamp", "price", "amount").sort("timestamp", maintain_order=True)
+        rows.group_by_dynamic("timestamp", every="1m").agg(
+            open=price.first(), high=price.max(), low=price.min(), close=price.last(),
+            volume=pl.col("amount").sum(), trades=pl.len()
+        ).collect()
     print(len(files) / (time.perf_counter() - start))
 
 

@@ -1,6 +1,7 @@
 //! Reads objects by ranges, in few requests, and their footers. Rows are read in `rows`.
 
 mod digests;
+mod file;
 mod hash;
 mod held;
 mod rows;
@@ -38,7 +39,8 @@ use crate::seal::{self, MAX_TAIL_BYTES, Seal, Told, is_ours};
 use crate::store::Lake;
 
 pub use digests::{DigestBy, Digested};
-use held::{Changed, Held, hold};
+use file::Changed;
+use held::{Held, hold};
 pub use rows::{Batches, Texts, Wanted};
 pub use stored::StoredBytes;
 pub use stretches::Stretch;

@@ -9,7 +9,7 @@ use blake3::hazmat::merge_subtrees_root;
 use blake3::hazmat::{ChainingValue, HasherExt, Mode, left_subtree_len, merge_subtrees_non_root};
 use parquet::errors::ParquetError;
 
-use super::held::{check, disk, read_cached};
+use super::file::{check, disk, read_cached};
 use crate::spread::Spread;
 
 /// Bytes that are read at once: they are hashed while they are in the processor's cache.

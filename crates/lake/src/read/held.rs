@@ -6,7 +6,6 @@
 use std::error::Error;
 use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,23 +14,13 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore};
 use parquet::errors::ParquetError;
 
+use super::file::{Changed, check, read_at, read_cached};
 use super::{external, hash};
 use crate::identity;
 use crate::open::Place;
 
 /// Piece size for reading a whole file.
 const PIECE_BYTES: u64 = 1 << 20;
-
-/// The object is no longer the version whose first bytes were read.
-#[derive(Debug, thiserror::Error)]
-#[error("it was replaced or removed while it was read")]
-pub(crate) struct Changed;
-
-impl From<Changed> for ParquetError {
-    fn from(changed: Changed) -> ParquetError {
-        ParquetError::External(Box::new(changed))
-    }
-}
 
 /// A version of an object.
 #[derive(Clone)]
@@ -106,39 +95,6 @@ impl Held {
         let (range, if_match) = (Some(GetRange::Bounded(range)), self.identity.clone());
         GetOptions { range, if_match, ..GetOptions::default() }
     }
-}
-
-/// Reads a range that the system has in memory; `None`: it has not, and the disk should not be waited for here.
-#[cfg(target_os = "linux")]
-pub(super) fn read_cached(file: &File, range: &Range<u64>) -> Option<Vec<u8>> {
-    use rustix::io::{ReadWriteFlags, preadv2};
-    let mut piece = vec![0; (range.end - range.start) as usize];
-    let mut pieces = [std::io::IoSliceMut::new(&mut piece)];
-    let read = preadv2(file, &mut pieces, range.start, ReadWriteFlags::NOWAIT).ok()?;
-    (read == piece.len()).then_some(piece)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn read_cached(_file: &File, _range: &Range<u64>) -> Option<Vec<u8>> {
-    None
-}
-
-fn read_at(file: &File, range: Range<u64>, identity: Option<&str>) -> Result<Bytes, ParquetError> {
-    let mut piece = vec![0; (range.end - range.start) as usize];
-    let read = file.read_exact_at(&mut piece, range.start);
-    check(file, identity)?;
-    read.map_err(disk)?;
-    Ok(piece.into())
-}
-
-/// Fails if a file is no longer the version, after it was read.
-pub(super) fn check(file: &File, identity: Option<&str>) -> Result<(), ParquetError> {
-    let now = identity::of_file(&file.metadata().map_err(disk)?);
-    if identity.is_some() && now.as_deref() != identity { Err(Changed.into()) } else { Ok(()) }
-}
-
-pub(super) fn disk(source: std::io::Error) -> ParquetError {
-    external(StoreError::Generic { store: "the local disk", source: Box::new(source) })
 }
 
 /// The error for a version that was seen and can no longer be read.
