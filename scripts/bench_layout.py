@@ -52,7 +52,7 @@ def rows_by(program, pattern):
     if program == "duckdb":
         import duckdb
 
-        return duckdb.sql(f"SELECT count(*), sum(price * amount) FROM read_parquet('{pattern}')").fetchone()
+        return duckdb.sql(f"SELECT count(*), sum(price * amount) FROM read_parquet('{pattern}')").fetchall()[0]
     import polars as pl
 
     frame = pl.scan_parquet(pattern).select(pl.len(), (pl.col("price") * pl.col("amount")).sum())

@@ -10,8 +10,10 @@ import pytest
 import stage
 
 SCRIPTS = stage.ROOT / "scripts"
-# Those that make a lake of thousands of objects first are left out.
-JOBS = ["memory_of_large_files", "large_files_over_http", "slice", "uploads", "validation", "small_files"]
+JOBS = [
+    "memory_of_large_files", "memory_of_a_group", "small_files", "large_files_over_http", "scaling", "validation", "slice",
+    "instrument_tables", "uploads", "verifying_bytes", "checking", "candles_of_many",
+]
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +50,8 @@ def test_conversion_beside_others(examples, tmp_path):
         assert [line.split("|")[2].strip() for line in out.splitlines() if line.startswith(f"| {file} ")] == [
             "mtdh", "polars", "duckdb", "pandas", "inflating alone",
         ]
+
+
+def test_one_copy_beside_three(tmp_path):
+    out = run(SCRIPTS / "bench_layout.py", "--program", stage.PROGRAM, "--folder", tmp_path, "--days", "1", "--rounds", "1")
+    assert out.count("duckdb") == out.count("polars") == 3
