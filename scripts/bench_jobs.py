@@ -222,11 +222,11 @@ class Bench:
                     rounds.append(self.run(*words, env=env)[:3])
                     shutil.rmtree(lake)
                 seen[what] = [statistics.median(column) for column in zip(*rounds)]
-        (day, day_cpu, peak), (month, month_cpu, month_peak) = seen["a day"], seen["a month"]
+        # No peaks: what this process has in memory, the answers, counts as the peak of those that it starts.
+        (day, day_cpu, _), (month, month_cpu, _) = seen["a day"], seen["a month"]
         size = f"{proxy.bytes / 1e6:.0f} MB of metadata"
-        line(f"instrument tables of a day, {size}", f"{day_cpu:.1f} s of CPU, {day:.1f} s, {peak:.0f} MB", "3 s of CPU, 120 MB")
-        figure = f"{month_cpu / day_cpu:.1f} times a day's CPU, {month:.1f} s, {month_peak:.0f} MB"
-        line(f"instrument tables of a month, {size}", figure, "2 times")
+        line(f"instrument tables of a day, {size}", f"{day_cpu:.1f} s of CPU, {day:.1f} s", "3 s of CPU")
+        line(f"instrument tables of a month, {size}", f"{month_cpu / day_cpu:.1f} times a day's CPU, {month:.1f} s", "2 times")
 
     def uploads(self):
         """Sixteen files of different symbols and types by two workers, into a folder and into a bucket whose answers take 200 ms."""

@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import http.client
 import json
+import re
 import socketserver
 import threading
 import time
@@ -98,14 +99,14 @@ def recording_proxy(target):
 @contextlib.contextmanager
 def enlarging_proxy(target, times):
     """Passes requests on, and repeats the expired symbols of Deribit's list under other strikes."""
-    expired = lambda symbol: symbol.get("availableTo", "9") < "2024-01-01" and symbol["id"].rpartition("-")[2].isdigit()
+    strike = re.compile(r"\d+(?=[^0-9]*$)")
 
     def more(symbols):
         for symbol in symbols:
             yield symbol
-            if expired(symbol):
-                start, _, strike = symbol["id"].rpartition("-")
-                yield from ({**symbol, "id": f"{start}-{int(strike) + number}"} for number in range(1, times))
+            if symbol.get("availableTo", "9") < "2024-01-01":
+                for number in range(1, times):
+                    yield {**symbol, "id": strike.sub(lambda found: str(int(found[0]) + number), symbol["id"])}
 
     def enlarged(body):
         document = json.loads(body)
