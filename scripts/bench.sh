@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes large files in the vendor's form with the stand-in, converts them with mtdh and with its peers, interleaved,
 # makes candles of the trades, and runs the jobs around conversion: scripts/bench.sh [ROUNDS]. Ratios of one run on one
-# machine; about ten minutes and 2 GB of disk. Single steps apart: cargo bench -p mtdh-engine.
+# machine. Single steps apart: cargo bench -p mtdh-engine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-5}
@@ -26,3 +26,4 @@ nproc
 .venv/bin/python scripts/bench.py --program target/release/mtdh --inflate target/release/examples/inflate "${isal[@]}" \
   --folder "$folder" --rounds "$rounds"
 .venv/bin/python scripts/bench_jobs.py --program target/release/mtdh --large target/release/examples/large --folder "$folder"
+.venv/bin/python scripts/bench_layout.py --program target/release/mtdh --folder "$folder"

@@ -15,6 +15,15 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler
 
 
+class Quiet(BaseHTTPRequestHandler):
+    """A handler that keeps connections and says nothing of its requests."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+
 @contextlib.contextmanager
 def serving(handler):
     class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
@@ -32,9 +41,7 @@ def serving(handler):
 def file_server(root):
     """Whole files, sent by the kernel: no bottleneck."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Quiet):
         def do_GET(self):
             path = root / self.path.split("?")[0].lstrip("/")
             with open(path, "rb") as file:
@@ -43,9 +50,6 @@ def file_server(root):
                 self.end_headers()
                 self.wfile.flush()
                 self.connection.sendfile(file)
-
-        def log_message(self, *_):
-            pass
 
     with serving(Handler) as address:
         yield address
@@ -72,9 +76,7 @@ def recording_proxy(target):
 
     proxy = Proxy()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Quiet):
         def do_GET(self):
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
             connection = http.client.HTTPConnection(base.hostname, base.port)
@@ -87,9 +89,6 @@ def recording_proxy(target):
             whole = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
             proxy.answers[self.path] = whole
             self.wfile.write(whole)
-
-        def log_message(self, *_):
-            pass
 
     with serving(Handler) as address:
         proxy.address = address + base.path
@@ -117,9 +116,7 @@ def enlarging_proxy(target, times):
     class Proxy:
         bytes, kept = 0, {}
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Quiet):
         def do_GET(self):
             if self.path not in Proxy.kept:
                 headers = {name: self.headers[name] for name in ("Authorization", "User-Agent") if name in self.headers}
@@ -135,9 +132,6 @@ def enlarging_proxy(target, times):
                 self.send_header(name, str(value))
             self.end_headers()
             self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
 
     with serving(Handler) as Proxy.address:
         yield Proxy
@@ -194,9 +188,7 @@ def counting_proxy(target):
 
     proxy = Proxy()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Quiet):
         def do_GET(self):
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
             request = urllib.request.Request(target + self.path, headers=headers, method=self.command)
@@ -217,9 +209,6 @@ def counting_proxy(target):
             self.wfile.write(body)
 
         do_HEAD = do_GET
-
-        def log_message(self, *_):
-            pass
 
     with serving(Handler) as proxy.address:
         yield proxy

@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use blake3::hazmat::merge_subtrees_root;
-use blake3::hazmat::{ChainingValue, HasherExt, Mode, left_subtree_len, merge_subtrees_non_root};
+use blake3::hazmat::{
+    ChainingValue, HasherExt, Mode, left_subtree_len, merge_subtrees_non_root, merge_subtrees_root,
+};
 use parquet::errors::ParquetError;
 
 use super::file::{check, disk, read_cached};
@@ -15,7 +16,7 @@ use crate::spread::Spread;
 /// Bytes that are read at once: they are hashed while they are in the processor's cache.
 const PIECE_BYTES: usize = 128 << 10;
 
-/// Bytes of a part: a whole subtree of the hash. A smaller file is hashed on the thread that asks.
+/// Bytes of a part, which one thread hashes: a whole subtree of the hash, or a smaller file.
 const PART_BYTES: u64 = 4 << 20;
 
 /// The hash of the first bytes of a file, which must stay the version of this identity.
